@@ -1,0 +1,1 @@
+"""Takes telemetry in and moves it along: command line, config, sources, pipeline, spool, own telemetry."""

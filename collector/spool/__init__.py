@@ -1,0 +1,1 @@
+"""The durable middle: one ledger a node, and append-only segment files."""

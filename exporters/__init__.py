@@ -1,0 +1,1 @@
+"""Sends sealed segments out, and reads them back."""

@@ -1,0 +1,35 @@
+"""A sealed segment: the spool's unit, and one object in a store."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+@dataclass(slots=True, frozen=True)
+class Segment:
+    """A run of chunks (see `chunk.py`) that becomes one object; it has its identity from birth.
+
+    Its object key follows from its fields alone, so that a retry overwrites the same object.
+    """
+
+    id: str  # 32 hex digits, sortable by birth
+    path: Path
+    node: str
+    signal: str
+    format: str  # lines | otlp
+    retention: str  # the name of a retention class
+    bytes: int  # committed length of the file
+    records: int
+    first_time: int  # ns since the epoch, UTC; all chunks of a segment lie in one hour
+    last_time: int
+    policy: str  # fingerprint of the scrubbing policy
+
+    @property
+    def name(self) -> str:
+        """The object key below the store's prefix and without the suffix of its encryption.
+
+        `{retention}/{signal}/dt=YYYY-MM-DD/hr=HH/{node}-{id}.ndjson.zst`: Hive partitions by the records' own time.
+        """
+        hour = datetime.fromtimestamp(self.first_time // 1_000_000_000, UTC)
+        kind = "ndjson" if self.format == "lines" else "otlp"
+        return f"{self.retention}/{self.signal}/dt={hour:%Y-%m-%d}/hr={hour:%H}/{self.node}-{self.id}.{kind}.zst"

@@ -1,0 +1,1 @@
+"""The privacy harness: journeys, canaries, search, verdict."""

@@ -1,0 +1,1 @@
+"""Runbook tools around the stores and the edge."""

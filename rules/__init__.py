@@ -1,0 +1,1 @@
+"""SLO definitions and the generator of Prometheus rules."""

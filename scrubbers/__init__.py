@@ -1,0 +1,1 @@
+"""Decides what is personal and removes it. A library that works on bytes."""

@@ -1,0 +1,1 @@
+"""What finds personal data by its shape, one module a family; each exports DETECTORS."""
