@@ -1,1 +1,30 @@
-"""Typed YAML files: one loader for configuration, policies and all else a person writes."""
+"""Typed YAML files: one loader for configuration, policies and all else a person writes.
+
+    class Limits(Settings):
+        memory: ByteSize = 200_000_000
+
+    limits = load("limits.yaml", Limits)
+
+A file that cannot be used raises SettingsError, which tells everything that is wrong in it, each with file, line, key
+path and what to write instead.
+"""
+
+from settings.errors import Problem, SettingsError
+from settings.json_schema import schema
+from settings.loader import load, loads
+from settings.types import ByteSize, Duration, Secret, Settings, refuse, show_bytes, show_duration
+
+__all__ = [
+    "ByteSize",
+    "Duration",
+    "Problem",
+    "Secret",
+    "Settings",
+    "SettingsError",
+    "load",
+    "loads",
+    "refuse",
+    "schema",
+    "show_bytes",
+    "show_duration",
+]
