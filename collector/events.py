@@ -1,0 +1,464 @@
+"""What happens in the gate, told once: an event's `emit()` writes the log line and moves the counters.
+
+An event that may come often is logged at its first occurrence and then at most once per `INTERVAL` per distinct
+event, with the number of those left out. Events carry counts, names and reasons: never a record's contents, nor a key
+path taken from a record.
+"""
+
+import json
+import logging
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TextIO
+
+from opentelemetry import trace
+
+from collector import telemetry
+
+INTERVAL = 60.0  # seconds
+MOST_DISTINCT = 1024
+
+log = logging.getLogger("sluicegate")
+
+
+class RateLimit:
+    """Lets the first of a kind through, then one per interval. `clock` gives seconds."""
+
+    def __init__(self, interval: float = INTERVAL, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval, self._clock = interval, clock
+        self._seen: OrderedDict[object, tuple[float, int]] = OrderedDict()  # when it last passed, how many since
+        self._lock = threading.Lock()
+
+    def passes(self, key: object) -> int | None:
+        """None: keep silent. Otherwise the number kept silent since the last one of this kind."""
+        with self._lock:
+            now = self._clock()
+            last = self._seen.get(key)
+            if last is not None and now - last[0] < self._interval:
+                self._seen[key] = (last[0], last[1] + 1)
+                return None
+            self._seen[key] = (now, 0)
+            self._seen.move_to_end(key)
+            if len(self._seen) > MOST_DISTINCT:
+                self._seen.popitem(last=False)
+            return last[1] if last else 0
+
+
+limit = RateLimit()
+
+
+class Event:
+    """Base of all events; each is a frozen dataclass whose fields are what the log line shows."""
+
+    __slots__ = ()
+    level: ClassVar[int] = logging.INFO
+    text: ClassVar[str] = ""
+    distinct: ClassVar[tuple[str, ...] | None] = None
+    """The fields by which two events are told apart for the rate limit; None: every one is logged."""
+
+    def emit(self) -> None:
+        self.count()
+        suppressed: int | None = 0
+        if not self.text or not log.isEnabledFor(self.level):
+            return
+        if self.distinct is not None:
+            suppressed = limit.passes((type(self), *(getattr(self, name) for name in self.distinct)))
+        if suppressed is None:
+            return
+        attributes = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        if suppressed:
+            attributes["suppressed"] = suppressed
+        log.log(self.level, self.text, extra={"event": type(self).__name__, "attributes": attributes})
+
+    def count(self) -> None:
+        """Move the metrics that belong to this event."""
+
+
+# The way of a record -------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, frozen=True)
+class Received(Event):
+    """A batch came in from a source. `bytes` as read: envelopes and line ends included."""
+
+    source: str
+    signal: str
+    records: int
+    bytes: int
+
+    def count(self) -> None:
+        telemetry.RECORDS_RECEIVED.add(self.records, source=self.source, signal=self.signal)
+        telemetry.BYTES_RECEIVED.add(self.bytes, source=self.source, signal=self.signal)
+
+
+@dataclass(slots=True, frozen=True)
+class Scrubbed(Event):
+    """A batch was scrubbed: findings by (rule, action), records that went to tier 3, seconds it took."""
+
+    source: str
+    signal: str
+    findings: Mapping[tuple[str, str], int]
+    deep: int
+    seconds: float
+
+    def count(self) -> None:
+        labels = {"source": self.source, "signal": self.signal}
+        for (rule, action), found in self.findings.items():
+            telemetry.FINDINGS.add(found, rule=rule, action=action, **labels)
+        if self.deep:
+            telemetry.RECORDS_DEEP.add(self.deep, **labels)
+        telemetry.SCRUB_SECONDS.add(self.seconds, **labels)
+
+
+@dataclass(slots=True, frozen=True)
+class Quarantined(Event):
+    """Records that the scrubber could not handle were set aside on this node."""
+
+    reason: str
+    source: str
+    signal: str
+    records: int
+    bytes: int
+    level = logging.WARNING
+    text = "records went to quarantine: see `sluicegate quarantine list`"
+    distinct = ("reason", "source", "signal")
+
+    def count(self) -> None:
+        telemetry.RECORDS_QUARANTINED.add(self.records, reason=self.reason, source=self.source, signal=self.signal)
+
+
+@dataclass(slots=True, frozen=True)
+class Dropped(Event):
+    """Records were given up; the reason says why and by whose decision."""
+
+    reason: str
+    source: str
+    signal: str
+    records: int
+    bytes: int
+    level = logging.ERROR
+    text = "records were dropped"
+    distinct = ("reason", "source", "signal")
+
+    def count(self) -> None:
+        telemetry.RECORDS_DROPPED.add(self.records, reason=self.reason, source=self.source, signal=self.signal)
+
+
+# Sources -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, frozen=True)
+class SourceFailed(Event):
+    """A source cannot read; it goes on trying. `reason` is one of a few words (permission, io, format …)."""
+
+    source: str
+    reason: str
+    where: str
+    message: str
+    level = logging.ERROR
+    text = "cannot read; will keep trying"
+    distinct = ("source", "reason", "where")
+
+    def count(self) -> None:
+        telemetry.SOURCE_ERRORS.add(source=self.source, reason=self.reason)
+
+
+@dataclass(slots=True, frozen=True)
+class FileOpened(Event):
+    """A file is being tailed, from this byte on."""
+
+    source: str
+    path: str
+    offset: int
+    level = logging.DEBUG
+    text = "tailing"
+
+
+@dataclass(slots=True, frozen=True)
+class FileClosed(Event):
+    """A file is no longer tailed: rotated away and read to its end, deleted, or excluded."""
+
+    source: str
+    path: str
+    offset: int
+    level = logging.DEBUG
+    text = "no longer tailing"
+
+
+@dataclass(slots=True, frozen=True)
+class FileTruncated(Event):
+    """A file is shorter than what was read of it: read again from its start. What was cut unread is lost."""
+
+    source: str
+    path: str
+    offset: int
+    level = logging.WARNING
+    text = "the file was truncated; what its writer cut before it was read is lost. Reading it from the start"
+    distinct = ("source", "path")
+
+    def count(self) -> None:
+        telemetry.FILES_TRUNCATED.add(source=self.source)
+
+
+@dataclass(slots=True, frozen=True)
+class LineCut(Event):
+    """A line longer than `max_line_bytes` was cut into `pieces` records marked partial."""
+
+    source: str
+    path: str
+    pieces: int
+    level = logging.WARNING
+    text = "a line above max_line_bytes was cut into partial records"
+    distinct = ("source", "path")
+
+    def count(self) -> None:
+        telemetry.LINES_CUT.add(self.pieces, source=self.source)
+
+
+# Spool ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, frozen=True)
+class SpoolFull(Event):
+    """The spool cannot take more: sources wait. `reason` is limit (spool.max_bytes) or disk."""
+
+    reason: str
+    bytes: int
+    limit: int
+    level = logging.ERROR
+    text = "the spool is full: sources wait until the stores take what it holds"
+    distinct = ("reason",)
+
+    def count(self) -> None:
+        telemetry.SPOOL_ERRORS.add(reason=self.reason)
+
+
+@dataclass(slots=True, frozen=True)
+class SpoolFreed(Event):
+    """The spool takes data again."""
+
+    waited: float
+    level = logging.WARNING
+    text = "the spool has room again: sources go on"
+    distinct = ()
+
+
+@dataclass(slots=True, frozen=True)
+class SpoolRecovered(Event):
+    """A spool left behind by a process that ended early was brought back to its last commit."""
+
+    segments: int
+    cut_bytes: int
+    level = logging.WARNING
+    text = "recovered the spool: what was not committed is read again"
+
+
+# Exports -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, frozen=True)
+class Exported(Event):
+    """An exporter confirmed a segment."""
+
+    exporter: str
+    segment: str
+    records: int
+    bytes: int
+    seconds: float
+    level = logging.DEBUG
+    text = "segment stored"
+
+    def count(self) -> None:
+        telemetry.EXPORT_OBJECTS.add(exporter=self.exporter)
+        telemetry.EXPORT_RECORDS.add(self.records, exporter=self.exporter)
+        telemetry.EXPORT_BYTES.add(self.bytes, exporter=self.exporter)
+        telemetry.EXPORT_DURATION.observe(self.seconds, exporter=self.exporter)
+        telemetry.EXPORT_UP.set(1, exporter=self.exporter)
+
+
+@dataclass(slots=True, frozen=True)
+class ExportDelayed(Event):
+    """An export failed and will be tried again; meanwhile everything stays in the spool."""
+
+    exporter: str
+    message: str
+    attempt: int
+    retry_in: float
+    level = logging.WARNING
+    text = "export failed; the data stays in the spool and is tried again"
+    distinct = ("exporter",)
+
+    def count(self) -> None:
+        telemetry.EXPORT_ERRORS.add(exporter=self.exporter, reason="retryable")
+        telemetry.EXPORT_UP.set(0, exporter=self.exporter)
+
+
+@dataclass(slots=True, frozen=True)
+class ExportResumed(Event):
+    """An exporter that failed works again."""
+
+    exporter: str
+    attempts: int
+    text = "exports work again"
+
+
+@dataclass(slots=True, frozen=True)
+class ExportRejected(Event):
+    """A destination will never take this segment: it stays on disk, set aside for a person to look at."""
+
+    exporter: str
+    segment: str
+    message: str
+    level = logging.ERROR
+    text = "the destination refuses this segment for good; it is set aside in the spool"
+    distinct = ("exporter",)
+
+    def count(self) -> None:
+        telemetry.EXPORT_ERRORS.add(exporter=self.exporter, reason="rejected")
+
+
+@dataclass(slots=True, frozen=True)
+class ExportCrashed(Event):
+    """An exporter raised what it should not: treated as retryable, so nothing is lost."""
+
+    exporter: str
+    error: str  # the exception's type alone: its text may quote data
+    level = logging.ERROR
+    text = "an exporter failed in an unforeseen way; the data stays in the spool and is tried again"
+    distinct = ("exporter", "error")
+
+    def count(self) -> None:
+        telemetry.EXPORT_ERRORS.add(exporter=self.exporter, reason="unforeseen")
+        telemetry.EXPORT_UP.set(0, exporter=self.exporter)
+
+
+# The gate itself -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, frozen=True)
+class GateStarted(Event):
+    """The gate is up."""
+
+    version: str
+    workers: int
+    policy: str
+    telemetry: str
+    text = "the gate is up"
+
+
+@dataclass(slots=True, frozen=True)
+class GateStopping(Event):
+    """The gate drains: sources stop, what was read is committed, sealed and shipped."""
+
+    reason: str
+    text = "draining"
+
+
+@dataclass(slots=True, frozen=True)
+class GateStopped(Event):
+    """The gate ended; `pending` segments stay in the spool for the next start."""
+
+    pending: int
+    text = "the gate ended"
+
+
+@dataclass(slots=True, frozen=True)
+class ProcessDied(Event):
+    """A process of the gate ended unasked and is started again."""
+
+    process: str
+    exit_code: int
+    restart_in: float
+    level = logging.ERROR
+    text = "a process of the gate died; restarting it"
+    distinct = ("process",)
+
+    def count(self) -> None:
+        telemetry.PROCESS_RESTARTS.add(process=self.process)
+
+
+@dataclass(slots=True, frozen=True)
+class PolicyReloaded(Event):
+    """A new policy is in force in this process."""
+
+    fingerprint: str
+    text = "policy reloaded"
+
+    def count(self) -> None:
+        telemetry.POLICY_RELOADS.add(outcome="applied")
+
+
+@dataclass(slots=True, frozen=True)
+class PolicyRefused(Event):
+    """A policy could not be loaded; the one in force stays."""
+
+    message: str
+    level = logging.ERROR
+    text = "the new policy is refused; the one in force stays"
+
+    def count(self) -> None:
+        telemetry.POLICY_RELOADS.add(outcome="refused")
+
+
+# Own logs ------------------------------------------------------------------------------------------------------------
+
+
+def configure_logs(level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
+    """Send our log lines to `stream` (stderr); `form` is json, human, or auto: human on a terminal, else JSON."""
+    stream = stream or sys.stderr
+    if form == "auto":
+        form = "human" if stream.isatty() else "json"
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_Human() if form == "human" else _Json())
+    log.handlers[:] = [handler]
+    log.setLevel(level.upper())
+    log.propagate = False
+
+
+class _Json(logging.Formatter):
+    """One object per line, named as in the OpenTelemetry log data model; trace ids if a span is current."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "severity": "WARN" if record.levelno == logging.WARNING else record.levelname,
+            "event": getattr(record, "event", record.name),
+            "body": record.getMessage(),
+        }
+        if attributes := getattr(record, "attributes", None):
+            line["attributes"] = attributes
+        if record.exc_info:
+            line["error"] = _where(record)
+        span = trace.get_current_span().get_span_context()
+        if span.is_valid:
+            line["trace_id"], line["span_id"] = f"{span.trace_id:032x}", f"{span.span_id:016x}"
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class _Human(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{datetime.fromtimestamp(record.created):%H:%M:%S} {record.levelname:<8} {record.getMessage()}"
+        if attributes := getattr(record, "attributes", None):
+            line += "  " + " ".join(f"{name}={_plain(value)}" for name, value in attributes.items())
+        return f"{line}  error={_where(record)}" if record.exc_info else line
+
+
+def _plain(value: object) -> str:
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return repr(text) if " " in text or not text.isprintable() else text
+
+
+def _where(record: logging.LogRecord) -> str:
+    """The type and the places of an exception. Its message stays out: it may quote a record."""
+    assert record.exc_info
+    kind, _, at = record.exc_info
+    places = []
+    while at:
+        places.append(f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}")
+        at = at.tb_next
+    return f"{kind.__name__ if kind else 'unknown'} at {' < '.join(reversed(places))}"
