@@ -12,6 +12,7 @@ path and what to write instead.
 from settings.errors import Problem, SettingsError
 from settings.json_schema import schema
 from settings.loader import load, loads
+from settings.showing import show
 from settings.types import ByteSize, Duration, Secret, Settings, refuse, show_bytes, show_duration
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "loads",
     "refuse",
     "schema",
+    "show",
     "show_bytes",
     "show_duration",
 ]

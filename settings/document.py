@@ -82,7 +82,8 @@ def parse(text: str, name: str) -> Node:
         composer.problems.append(Problem(name, 0, 0, "", f"is not YAML: {type(error).__name__}"))
     if composer.problems:
         raise SettingsError(composer.problems)
-    return composer.root or Node(1, 1, {})
+    root = composer.root
+    return Node(1, 1, {}) if root is None or root.value is None else root
 
 
 class _Composer:

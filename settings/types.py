@@ -16,6 +16,8 @@ class Settings(BaseModel):
     )
 
 
+_SUBSTITUTION = r"\$\{.+\}"  # what the schema lets stand wherever a unit is wanted
+
 Secret: TypeAlias = SecretStr  # `get_secret_value()` gives the text; printing it gives stars
 
 
@@ -68,7 +70,10 @@ ByteSize: TypeAlias = Annotated[
     PlainSerializer(show_bytes, return_type=str, when_used="json"),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "string", "pattern": _BYTES_PATTERN}, {"type": "integer", "minimum": 0}],
+            "anyOf": [
+                {"type": "string", "pattern": rf"{_BYTES_PATTERN}|{_SUBSTITUTION}"},
+                {"type": "integer", "minimum": 0},
+            ],
             "examples": ["50MB", "256KiB"],
         }
     ),
@@ -76,7 +81,7 @@ ByteSize: TypeAlias = Annotated[
 """A number of bytes: `50MB` (powers of 1000), `256KiB` (powers of 1024), or a bare number."""
 
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION_PATTERN = r"^([0-9]{1,9}(\.[0-9]{1,3})?(ms|s|m|h|d|w))+$"
+_DURATION_PATTERN = r"^([0-9]{1,12}(\.[0-9]{1,3})?(ms|s|m|h|d|w))+$"
 
 
 def _duration(value: Any) -> timedelta:
@@ -107,6 +112,8 @@ Duration: TypeAlias = Annotated[
     timedelta,
     BeforeValidator(_duration, json_schema_input_type=str),
     PlainSerializer(show_duration, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN, "examples": ["60s", "5m", "12h", "7d"]}),
+    WithJsonSchema(
+        {"type": "string", "pattern": rf"{_DURATION_PATTERN}|{_SUBSTITUTION}", "examples": ["60s", "5m", "12h", "7d"]}
+    ),
 ]
 """A length of time with its unit: `500ms`, `60s`, `5m`, `12h`, `7d`, `2w`, or `1h30m`."""
