@@ -305,6 +305,7 @@ class ExportResumed(Event):
     exporter: str
     attempts: int
     text = "exports work again"
+    distinct = ("exporter",)
 
 
 @dataclass(slots=True, frozen=True)
