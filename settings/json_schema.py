@@ -25,6 +25,9 @@ class _Generator(GenerateJsonSchema):
     def encode_default(self, dft: Any) -> Any:
         return show_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        return _or_substitution(super().enum_schema(schema))
+
     def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
         found = super().literal_schema(schema)
         return found if len(schema["expected"]) == 1 else _or_substitution(found)

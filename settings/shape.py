@@ -4,6 +4,7 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, WithJsonSchema
@@ -63,9 +64,7 @@ class Shape:
         return Shape(())
 
     def choices(self) -> tuple[str, ...]:
-        return tuple(
-            spell(value) for member in self.members if is_literal(member.kind) for value in get_args(member.kind)
-        )
+        return tuple(choice for member in self.members for choice in _choices(member.kind))
 
     def tags(self, discriminator: str) -> tuple[str, ...]:
         """The values of `type` (or what the discriminator is called) that the members of a tagged union stand for."""
@@ -88,6 +87,12 @@ def is_literal(kind: Any) -> bool:
 def spell(value: Any) -> str:
     """As it is written in YAML."""
     return {True: "true", False: "false", None: "null"}[value] if isinstance(value, bool | None) else str(value)
+
+
+def _choices(kind: Any) -> tuple[str, ...]:
+    if is_literal(kind):
+        return tuple(map(spell, get_args(kind)))
+    return tuple(spell(one.value) for one in kind) if isinstance(kind, type) and issubclass(kind, Enum) else ()
 
 
 def _members(kind: Any, metadata: tuple[Any, ...] = ()) -> Iterator[Member]:
@@ -114,8 +119,8 @@ def _expected(member: Member) -> str:
     examples = [text for data in member.metadata if isinstance(data, WithJsonSchema) for text in _examples(data)]
     if examples:
         return f"a value such as {examples[0]}"
-    if is_literal(member.kind):
-        return f"one of {', '.join(map(spell, get_args(member.kind)))}"
+    if choices := _choices(member.kind):
+        return f"one of {', '.join(choices)}"
     origin = get_origin(member.kind) or member.kind
     if member.model or (isinstance(origin, type) and issubclass(origin, Mapping)):
         return "a mapping (`key: value` lines below it)"

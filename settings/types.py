@@ -22,10 +22,12 @@ Secret: TypeAlias = SecretStr  # `get_secret_value()` gives the text; printing i
 
 
 def refuse(*problems: tuple[tuple[str | int, ...], str]) -> NoReturn:
-    """Raise, inside a validator, problems at key paths below the model being validated.
+    """Raise, inside a validator, problems at key paths below what is being validated; `()` is the thing itself.
 
     Each is (path, "what is wrong; what to write instead"); the message names keys, never values.
     """
+    if not all(isinstance(problem, tuple) for problem in problems):
+        raise TypeError('refuse() takes pairs: refuse(((), "is odd; write it even"))')
     raise ValidationError.from_exception_data(
         "settings",
         [

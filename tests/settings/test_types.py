@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from enum import StrEnum
 from typing import Literal
 
 import pytest
@@ -9,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from settings import ByteSize, Duration, Secret, Settings, loads, schema, show_bytes, show_duration
+from settings import ByteSize, Duration, Secret, Settings, SettingsError, loads, schema, show_bytes, show_duration
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
 
 
 class Units(Settings):
@@ -18,6 +24,7 @@ class Units(Settings):
     token: Secret | None = None
     count: int = 1
     level: Literal["a", "b"] = "a"
+    colour: Colour = Colour.RED
 
 
 @pytest.mark.parametrize(
@@ -62,6 +69,13 @@ def test_a_duration_is_spelt_so_that_it_reads_back(milliseconds: int) -> None:
     assert Units.model_validate({"age": show_duration(duration)}).age == duration
 
 
+def test_a_wrong_choice_of_an_enumeration_tells_the_nearest() -> None:
+    with pytest.raises(SettingsError, match=r"<text>:1: colour: is not one of the choices; did you mean blue\?"):
+        loads("colour: bleu", Units)
+    with pytest.raises(SettingsError, match=r"write one of red, blue"):
+        loads("colour: 7", Units)
+
+
 def test_a_secret_prints_stars() -> None:
     units = loads("token: hunter2", Units)
     assert "hunter2" not in repr(units) + str(units) + units.model_dump_json()
@@ -72,5 +86,7 @@ def test_the_schema_is_draft_2020_12_and_lets_substitutions_stand() -> None:
     assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert found["additionalProperties"] is False
     assert found["properties"]["age"]["default"] == "1m"
-    for name in ("size", "age", "count", "level"):
-        assert r"\$\{" in json.dumps(found["properties"][name]).replace("\\\\", "\\"), name
+    for name in ("size", "age", "count", "level", "colour"):
+        field = found["properties"][name]
+        field = found["$defs"][field["$ref"].rpartition("/")[2]] if "$ref" in field else field
+        assert r"\$\{" in json.dumps(field).replace("\\\\", "\\"), name
