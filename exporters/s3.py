@@ -1,0 +1,183 @@
+"""S3 and what speaks its protocol: one object a segment, whole or not at all."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import boto3
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import Field, model_validator
+
+from exporters.exporter import Retryable
+from exporters.keys import load_keys
+from exporters.objects import Packing, metadata
+from exporters.s3_errors import explain
+from exporters.segment import Segment
+from settings import Duration, Secret, Settings, refuse
+
+_PART_BYTES = 8 << 20  # what one upload holds in memory; 10,000 parts are allowed
+
+
+class S3Connection(Settings):
+    """How a bucket is reached, for writing and for reading alike."""
+
+    bucket: str = Field(min_length=1)
+    """The bucket's name."""
+    prefix: str = Field(default="", pattern=r"^([^/].*/)?$")
+    """Put before every key: empty, or ending in `/`."""
+    region: str | None = None
+    """The bucket's region. Default: as the AWS environment says, else us-east-1."""
+    endpoint_url: str | None = Field(default=None, pattern=r"^https?://")
+    """Where the server is, if it is not AWS."""
+    path_style: bool = False
+    """Name the bucket in the path instead of the host name; most servers that are not AWS want it."""
+    access_key_id: str | None = None
+    """Default, with `secret_access_key`: as the AWS environment says (variables, profile, role of the pod or node)."""
+    secret_access_key: Secret | None = None
+    """Belongs to `access_key_id`."""
+    connect_timeout: Duration = Field(default="10s", validate_default=True)
+    """How long to wait for a connection."""
+    read_timeout: Duration = Field(default="60s", validate_default=True)
+    """How long to wait for the server to say something."""
+
+    @model_validator(mode="after")
+    def _credentials_belong_together(self) -> Self:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            missing = "access_key_id" if self.access_key_id is None else "secret_access_key"
+            refuse(((missing,), "is missing; give access_key_id and secret_access_key, or neither"))
+        return self
+
+    def client(self) -> Any:
+        """A boto3 client; safe to use from several threads. Raises BotoCoreError or ValueError."""
+        secret = self.secret_access_key
+        session = boto3.session.Session(
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=secret.get_secret_value() if secret else None,
+        )
+        return session.client(
+            "s3",
+            region_name=self.region or session.region_name or "us-east-1",
+            endpoint_url=self.endpoint_url,
+            config=Config(
+                signature_version="s3v4",
+                connect_timeout=self.connect_timeout.total_seconds(),
+                read_timeout=self.read_timeout.total_seconds(),
+                retries={"total_max_attempts": 1},  # whoever calls retries, with back-off and for as long as it takes
+                request_checksum_calculation="when_required",
+                s3={"addressing_style": "path" if self.path_style else "auto"},
+            ),
+        )
+
+
+class S3Options(S3Connection):
+    """Objects in an S3 bucket."""
+
+    type: Literal["s3"] = "s3"
+    """The kind of destination."""
+    encryption: Literal["AES256", "aws:kms", "aws:kms:dsse", "bucket"] = "AES256"
+    """What the server encrypts with; `bucket`: as the bucket's own default says."""
+    kms_key_id: str | None = None
+    """The KMS key (id, ARN or alias) for `aws:kms` and `aws:kms:dsse`. Default: the account's key for S3."""
+    bucket_key: bool = True
+    """With `aws:kms`: let S3 derive the objects' keys from one of the bucket, which spares calls to KMS."""
+    key_file: Path | None = None
+    """Also encrypt before sending, with this key file. It must be there: one made here would be lost with the node."""
+    storage_class: str | None = None
+    """For instance STANDARD_IA. Default: the server's."""
+    checksum: Literal["SHA256", "none"] = "SHA256"
+    """Sent with the content so that the server verifies it; `none` for servers that do not know it."""
+
+    @model_validator(mode="after")
+    def _key_belongs_to_kms(self) -> Self:
+        if self.kms_key_id is not None and not self.encryption.startswith("aws:kms"):
+            refuse((("kms_key_id",), "is used with encryption aws:kms alone; set `encryption: aws:kms`, or remove it"))
+        return self
+
+
+class S3Store:
+    """Uploads each segment as one object; sending it again overwrites the same object."""
+
+    def __init__(self, name: str, options: S3Options) -> None:
+        """Reads the key file, connects to nothing yet. Raises SealError, and Retryable if no client can be made."""
+        self.name = name
+        self.options = options
+        self._packing = Packing(load_keys(options.key_file) if options.key_file else ())
+        self._parameters = _parameters(options)
+        self._transfer = TransferConfig(
+            multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False
+        )
+        try:
+            self._client = options.client()
+        except (BotoCoreError, ValueError) as error:
+            raise Retryable(f"{name}: cannot connect as configured: {error}") from error
+
+    def check(self) -> None:
+        """Ask for an upload as `export` would make it, and give it up: tries all the rights and leaves no object.
+
+        Raises Retryable with what to mend.
+        """
+        place = {"Bucket": self.options.bucket, "Key": f"{self.options.prefix}.sluicegate-check"}
+        try:
+            upload = self._client.create_multipart_upload(**place, **self._parameters)
+            self._client.abort_multipart_upload(**place, UploadId=upload["UploadId"])
+        except (ClientError, BotoCoreError) as error:
+            raise explain(error, self._place()) from error
+
+    def export(self, segment: Segment) -> int:
+        sealed = self.options.key_file is not None
+        with self._packing.open(segment) as content:
+            counted = _Counted(content)
+            try:
+                self._client.upload_fileobj(
+                    counted,
+                    self.options.bucket,
+                    self.options.prefix + self._packing.key(segment),
+                    ExtraArgs=self._parameters
+                    | {
+                        "Metadata": metadata(segment),
+                        "ContentType": "application/octet-stream" if sealed else "application/zstd",
+                    },
+                    Config=self._transfer,
+                )
+            except (ClientError, BotoCoreError) as error:
+                raise explain(error, self._place()) from error
+            except OSError as error:
+                raise Retryable(f"{self.name}: segment {segment.id} cannot be read: {error.strerror}") from error
+        return counted.bytes
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _place(self) -> str:
+        at = f" at {self.options.endpoint_url}" if self.options.endpoint_url else ""
+        return f"{self.name}: s3://{self.options.bucket}/{self.options.prefix}{at}"
+
+
+def _parameters(options: S3Options) -> dict[str, Any]:
+    """What every upload asks of the server."""
+    parameters: dict[str, Any] = {}
+    if options.encryption != "bucket":
+        parameters["ServerSideEncryption"] = options.encryption
+    if options.kms_key_id:
+        parameters["SSEKMSKeyId"] = options.kms_key_id
+    if options.encryption == "aws:kms":
+        parameters["BucketKeyEnabled"] = options.bucket_key
+    if options.storage_class:
+        parameters["StorageClass"] = options.storage_class
+    if options.checksum != "none":
+        parameters["ChecksumAlgorithm"] = options.checksum
+    return parameters
+
+
+class _Counted:
+    """Counts what is read, and cannot seek: boto3 then holds a part in memory and can send it again by itself."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+        self.bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        piece: bytes = self._content.read(size)
+        self.bytes += len(piece)
+        return piece
