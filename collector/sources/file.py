@@ -1,0 +1,219 @@
+"""The `file` source: tails files, plain or written by a container runtime."""
+
+import asyncio
+import contextlib
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from gzip import BadGzipFile
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from watchfiles import Change
+
+from collector.batch import TARGET_BYTES, Batch, Nanoseconds, Position
+from collector.sources.discovery import Roots, Watcher, discover
+from collector.sources.framing import Cut
+from collector.sources.identity import FileKey
+from collector.sources.source import Emit, Redact
+from collector.sources.tail import Tail
+from collector.sources.thread import in_thread
+from collector.sources.tracker import Tracker, failed
+from settings import ByteSize, Duration, Settings
+
+_BACKUP = 10  # with inotify, polling is this much rarer: it only catches what the kernel did not tell
+_SHARE = 10  # looking for files may take one part in this many of the time
+
+
+class FileOptions(Settings):
+    """Tails files. Positions are kept in the spool: after a restart reading goes on exactly where it ended."""
+
+    type: Literal["file"] = "file"
+    include: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Glob patterns of the files to read; `**` matches any number of folders."""
+    exclude: tuple[str, ...] = ()
+    """Glob patterns of files not to read, written like those of `include`."""
+    format: Literal["auto", "plain", "docker", "cri"] = "auto"
+    """The envelope around each line: none, Docker's json-file, or CRI; `auto` looks at each file's first lines."""
+    start: Literal["checkpoint", "beginning", "end"] = "checkpoint"
+    """Where to start: `checkpoint` goes on where it ended, and reads files without a position from their beginning;
+    `end` does the same, but skips what is in files without a position when it starts; `beginning` reads files that are
+    there at the start anew, whatever was read of them."""
+    max_line_bytes: Annotated[ByteSize, Field(ge=64 << 10, le=64 << 20)] = 1 << 20
+    """A longer line is cut into records marked `"partial":true`, where no secret is divided."""
+    watch: Literal["inotify", "poll"] = "inotify"
+    """How to learn of changes: from the kernel (polling all the same, ten times as rarely), or by polling alone, for
+    file systems whose changes the kernel does not see."""
+    poll_interval: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=1)
+    """How often to look for new and changed files."""
+    max_open_files: Annotated[int, Field(ge=1)] = 512
+    """Files kept open at the same time; more are read in turn."""
+
+
+class FileSource:
+    """Reads its share of the files, a block of each in turn, so that a noisy one does not hold up the others.
+
+    `redact` is the scrubber: it is asked where a long line may be cut. `positions` are the committed ones of this
+    source. Of `workers` processes, this is `worker`; files go by directory and name, so that rotated files stay where
+    they are. `once`: read what is there, half-written lines too, and return. `now` and `clock` are the wall clock in
+    nanoseconds and a monotonic one in seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: FileOptions,
+        *,
+        redact: Redact,
+        positions: Mapping[str, Position] | None = None,
+        worker: int = 0,
+        workers: int = 1,
+        once: bool = False,
+        now: Callable[[], Nanoseconds] = time.time_ns,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self._options, self._once, self._clock, self._now = options, once, clock, now
+        self._cut = Cut(options.max_line_bytes, redact)
+        self._tracker = Tracker(
+            name, self._tail, positions or {}, start=options.start, worker=worker, workers=workers, clock=clock
+        )
+        self._ready: deque[FileKey] = deque()
+        self._queued: set[FileKey] = set()
+        self._open: OrderedDict[FileKey, Tail] = OrderedDict()  # least recently read first
+        self._paths: dict[str, FileKey] = {}
+        self._roots = Roots.of(options.include, ())
+        self._due = self._earliest = 0.0  # when to look for files again, and when at the earliest
+        self._stale = False  # the kernel told of files that came or went since
+        self._news = asyncio.Event()
+
+    async def run(self, emit: Emit) -> None:
+        watching = self._options.watch == "inotify" and not self._once
+        watcher = Watcher(self.name, self._told)
+        finishing = False
+        try:
+            while True:
+                if watching and await watcher.follow(self._roots):
+                    self._due = 0.0
+                if self._clock() >= self._next_scan() or (finishing and not self._ready):
+                    for batch in await in_thread(self._scan):
+                        await emit(batch)
+                for batch in await in_thread(self._round):
+                    await emit(batch)
+                if self._ready:
+                    await asyncio.sleep(0)
+                elif not self._once:
+                    await self._wait()
+                elif finishing and not self._finish():
+                    return
+                else:
+                    finishing = True
+        finally:
+            await watcher.stop()
+            self._tracker.close()
+
+    # In a thread; never two at a time ---------------------------------------------------------------------------------
+
+    def _scan(self) -> list[Batch]:
+        began, self._stale = self._clock(), False
+        batches = self._tracker.update(discover(self._options.include, self._options.exclude))
+        self._paths = {}
+        for key, tail in self._tracker.tails.items():
+            self._paths[str(Path(tail.seen).absolute())] = self._paths[tail.real_path] = key
+            if tail.more or tail.last:
+                self._enqueue(key)
+            if tail.is_open:
+                self._open.setdefault(key, tail)
+        self._limit_open()
+        self._roots = Roots.of(self._options.include, {tail.real_path for tail in self._tracker.tails.values()})
+        ended = self._clock()
+        interval = self._options.poll_interval.total_seconds()
+        self._earliest = ended + _SHARE * (ended - began)
+        self._due = max(self._earliest, began + (_BACKUP * interval if self._options.watch == "inotify" else interval))
+        return batches
+
+    def _round(self) -> list[Batch]:
+        """A turn for each file that is ready, until there is about one batch to hand on."""
+        batches: list[Batch] = []
+        size = 0
+        while self._ready and size < TARGET_BYTES:
+            key = self._ready.popleft()
+            self._queued.discard(key)
+            tail = self._tracker.tails.get(key)
+            if tail is None:
+                continue
+            try:
+                new = tail.turn()
+            except FileNotFoundError as error:
+                failed(self.name, tail.path, error)
+                self._tracker.release(tail)
+                continue
+            except OSError as error:
+                failed(self.name, tail.seen, error)
+                tail.close()
+                tail.ended = tail.ended or self._once
+                tail.more = not isinstance(error, BadGzipFile)  # damaged data does not mend itself
+                continue
+            batches += new
+            size += sum(len(batch.body) for batch in new)
+            if tail.more:
+                self._enqueue(key)
+            self._open[key] = tail
+            self._open.move_to_end(key)
+            self._limit_open()
+        return batches
+
+    def _enqueue(self, key: FileKey) -> None:
+        if key not in self._queued:
+            self._queued.add(key)
+            self._ready.append(key)
+
+    def _limit_open(self) -> None:
+        """Close what was not read for longest; of those that have lost their path only if there are no others."""
+        while len(self._open) > self._options.max_open_files:
+            key = next((key for key, tail in self._open.items() if not self._tracker.leaving(tail)), None)
+            tail = self._open.pop(key) if key else self._open.popitem(last=False)[1]
+            tail.close()
+
+    def _finish(self) -> bool:
+        left = self._tracker.finish()
+        for key, tail in self._tracker.tails.items():
+            if tail.more:
+                self._enqueue(key)
+        return left
+
+    def _tail(self, key: FileKey, path: str, real_path: str, home: str) -> Tail:
+        wanted = self._options.format
+        return Tail(
+            self.name,
+            key,
+            path,
+            real_path,
+            home=home,
+            cut=self._cut,
+            now=self._now,
+            format=None if wanted == "auto" else wanted,
+        )
+
+    # News ------------------------------------------------------------------------------------------------------------
+
+    def _told(self, changes: set[tuple[Change, str]]) -> None:
+        for change, path in changes:
+            key = self._paths.get(path)
+            if key is not None:
+                self._enqueue(key)
+            if change is not Change.modified:
+                self._stale = True
+        self._news.set()
+
+    def _next_scan(self) -> float:
+        return self._earliest if self._stale else self._due
+
+    async def _wait(self) -> None:
+        """Until a file has changed or it is time to look for files."""
+        while not self._ready and (rest := self._next_scan() - self._clock()) > 0:
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), rest)

@@ -1,0 +1,28 @@
+"""What every source is: it runs, and hands on batches."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+
+from collector.batch import Batch
+
+Emit: TypeAlias = Callable[[Batch], Awaitable[None]]
+"""Returns when the pipeline has taken the batch: a source that waits here is how back-pressure reaches the writer.
+
+A batch with `records == 0` carries positions alone; they are committed in order like all others.
+"""
+
+Redact: TypeAlias = Callable[[bytes], bytes]
+r"""The scrubber on a body of records, each ended by `\n`: what may be stored of it."""
+
+
+class Source(Protocol):
+    """One way in.
+
+    The pipeline commits the positions of a batch together with its data; a source started with the committed
+    positions goes on exactly behind them. To stop a source, cancel its task: it releases what it holds.
+    """
+
+    name: str
+
+    async def run(self, emit: Emit) -> None:
+        """Hand on batches until there will be no more (stdin's end, `once`) or the task is cancelled."""

@@ -1,0 +1,221 @@
+"""One file being read: where we are in it, and the next batches from there."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import structs
+
+from collector import events
+from collector.batch import Batch, Nanoseconds, Origin, Position
+from collector.sources.content import Content, is_compressed, open_content
+from collector.sources.framing import Cut, Format, Line, Run, block, detect, frame, framer
+from collector.sources.identity import START, WINDOW, Checkpoint, FileKey, Mark, digest, file_key
+from collector.sources.kubernetes import attributes
+
+
+class Tail:
+    """All that is kept of a file between turns is its mark: closing and opening again changes nothing.
+
+    Methods block, and raise OSError when the file cannot be read.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        key: FileKey,
+        path: str,
+        real_path: str,
+        *,
+        home: str,
+        cut: Cut,
+        now: Callable[[], Nanoseconds],
+        format: Format | None = None,  # noqa: A002
+    ) -> None:
+        self.key, self.home = key, home
+        self.seen, self.real_path = path, real_path  # where it was last found
+        self.path = path  # where its records were written
+        self.epoch = 0
+        self.mark: Mark = START
+        self.previous: Mark | None = None
+        self.follows: str | None = None
+        self.more = True  # another turn may find something
+        self.last = False  # the next turn takes all there is, a half-written line too
+        self.ended = False  # that was done
+        self.signature = (-1, -1)  # size and time of change when last looked at
+        self._source, self._cut, self._now, self._format = source, cut, now, format
+        self._content: Content | None = None
+        self._before = b""  # the bytes before the offset, while open
+        self._handed = 0  # offset up to which batches account for what was read
+        self._origin = self._name()
+
+    # Where we are ----------------------------------------------------------------------------------------------------
+
+    def resume(self, epoch: int, checkpoint: Checkpoint) -> None:
+        """Go on where a committed position says, if the file still is what it was then."""
+        self.epoch, self.mark, self.path = epoch, checkpoint.mark, checkpoint.path
+        self.previous, self.follows, self._handed = checkpoint.previous, checkpoint.follows, checkpoint.mark.offset
+        self._origin = self._name()
+
+    def start_at(self, mark: Mark) -> None:
+        """Skip what is before the mark, which must be one of this content."""
+        self.mark, self._handed = mark, mark.offset
+        if self._content is not None:
+            self.close()
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        path = os.fsencode(self.path).decode("utf-8", "replace")
+        home = os.fsencode(self.home).decode("utf-8", "replace")
+        return Checkpoint(path, home, self.mark, self.previous, self.follows)
+
+    @property
+    def position(self) -> Position:
+        return Position(self._source, self.key, self.epoch, self.checkpoint.encode())
+
+    def announcement(self) -> Batch:
+        """The position alone, for where it says something that no record does."""
+        now = self._now()
+        return Batch("logs", "lines", self._origin, b"", 0, now, now, (self.position,))
+
+    # The open file ---------------------------------------------------------------------------------------------------
+
+    def open(self) -> Content:
+        if self._content is None:
+            self._content = self._find()
+            before = self.mark.matches(self._content)
+            if before is None:
+                self._roll_over()
+            else:
+                self._before = before
+                events.FileOpened(self._source, self.path, self.mark.offset).emit()
+        return self._content
+
+    def close(self) -> None:
+        if self._content is not None:
+            self._content.close()
+            self._content, self._before = None, b""
+
+    @property
+    def is_open(self) -> bool:
+        return self._content is not None
+
+    def status(self) -> os.stat_result | None:
+        """That of the open file, wherever it is now."""
+        return os.fstat(self._content.fileno()) if self._content is not None else None
+
+    def check(self) -> None:
+        """Notice now if the file was truncated."""
+        self._read(0)
+
+    def _find(self) -> Content:
+        """By its path, or else, as it may have been renamed since, by its inode in the same folder."""
+        try:
+            content = open_content(self.seen)
+            if file_key(content.status) == self.key:
+                return content
+            content.close()
+        except FileNotFoundError:
+            pass
+        inode = int(self.key.partition("-")[2], 16)
+        with os.scandir(Path(self.real_path).parent) as entries:
+            paths = [entry.path for entry in entries if entry.inode() == inode]
+        for path in paths:
+            content = open_content(path)
+            if file_key(content.status) == self.key:
+                return content
+            content.close()
+        raise FileNotFoundError(2, "no longer there", self.seen)
+
+    def _read(self, size: int) -> bytes:
+        """Up to `size` bytes from the offset, which is 0 if the bytes before it were not what they had been.
+
+        One system call reads both, so nothing can be exchanged in between.
+        """
+        content = self.open()
+        if not content.fixed:
+            window = len(self._before)
+            data = content.read(self.mark.offset - window, window + size)
+            if data.startswith(self._before):
+                return data[window:]
+            self._roll_over()
+        return content.read(self.mark.offset, size)
+
+    def _roll_over(self) -> None:
+        """Another content is in the file: begin a new epoch with it."""
+        if self.path == self.seen:
+            events.FileTruncated(self._source, self.path, self.mark.offset).emit()
+        self.previous, self.follows, self.mark, self._before = self.mark, None, START, b""
+        self.epoch += 1
+        self._handed = 0
+        self.path = self.seen
+        self._origin = self._name()
+
+    def _name(self) -> Origin:
+        path = os.fsencode(self.path).decode("utf-8", "replace")
+        named = attributes(path, self.real_path) | {"log.file.path": path, "log.file.name": Path(path).name}
+        return Origin(self._source, tuple(sorted(named.items())))
+
+    # Reading ---------------------------------------------------------------------------------------------------------
+
+    def turn(self) -> list[Batch]:
+        """Read about one block and frame it."""
+        data, ended = block(self._read, self.mark.state, self._cut)
+        if not (self.mark.offset or self.open().fixed) and is_compressed(data):  # was empty when it was opened
+            self.close()
+            data, ended = block(self._read, self.mark.state, self._cut)
+        content = self.open()
+        closing = ended and (self.last or (content.fixed and content.complete))
+        runs = self._frame(data, ended=ended, closing=closing)
+        raw, start, first = self._before + data, self.mark.offset - len(self._before), self.mark.offset
+        batches = [batch for run in runs if (batch := self._take(run, raw, start, first + len(data)))]
+        if ended and content.fixed and not content.complete:
+            self.close()  # so that what is still to be written is looked for
+        self.more = not ended or bool(runs and (closing or self.mark.state.line is not Line.START))
+        if closing and not self.more:
+            self.ended, self.last = True, False
+            if content.fixed:
+                self.close()
+        return batches
+
+    def _frame(self, data: bytes, *, ended: bool, closing: bool) -> list[Run]:
+        mark, cut, now = self.mark, self._cut, self._now()
+        format = mark.format or self._format or detect(data + b"\n" if closing or len(data) > cut.limit else data)  # noqa: A001
+        if format is None:
+            return []
+        self.mark = structs.replace(mark, format=format)
+        framed = framer(format, read=self._again, cut=cut, now=now)
+        return frame(framed, data, mark.offset, mark.state, cut, now, ended=ended, closing=closing)
+
+    def _again(self, offset: int, size: int) -> bytes:
+        return self.open().read(offset, size)
+
+    def _take(self, run: Run, raw: bytes, start: int, end: int) -> Batch | None:
+        """Move on behind a run. `raw` holds the file from `start` to `end`."""
+        offset = min(run.end, end)
+        tail = raw[max(0, offset - start - WINDOW) : offset - start]
+        head = digest(raw[: min(offset, WINDOW)]) if start == 0 and self.mark.offset < WINDOW else self.mark.head
+        if offset == 0:
+            head = ""
+        self.mark = Mark(offset, head, digest(tail), self.mark.format, run.state)
+        self._before = tail
+        if run.pieces:
+            events.LineCut(self._source, self.path, run.pieces).emit()
+        if run.dropped:
+            events.Dropped("line_cannot_be_cut", self._source, "logs", run.given_up, run.dropped).emit()
+            self._handed += run.dropped
+        if not run.records:
+            return None
+        read, self._handed = offset - self._handed, offset
+        return Batch(
+            "logs",
+            "lines",
+            self._origin,
+            run.body,
+            run.records,
+            run.first_time,
+            run.last_time,
+            (self.position,),
+            run.heads,
+            read,
+        )
