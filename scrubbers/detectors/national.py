@@ -1,0 +1,27 @@
+"""National identifiers."""
+
+import re
+
+from scrubbers.detectors.detector import LEFT, RIGHT, Detector, Span, Trigger, digits
+
+
+def _us_ssn(text: bytes, end: int) -> Span | None:
+    start = end - 9
+    found = _US_SSN.match(text, start) if start >= 0 else None
+    return found.span() if found else None
+
+
+# Area 000, 666 and 900-999, group 00 and serial 0000 are never issued (SSA, POMS RM 10201.035).
+_US_SSN = re.compile(LEFT + rb"(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}" + RIGHT + rb"(?!-[0-9])")
+
+DETECTORS = (
+    Detector(
+        name="us_ssn",
+        about="US social security numbers, written with dashes; ranges that are never issued are left out.",
+        triggers=(Trigger(rb"[0-8][0-9][0-9]-[0-9][0-9]-[0-9][0-9]", guarded=True),),
+        find=_us_ssn,
+        canonical=digits,
+        must=("536-81-7623", "ssn=001-01-0001", "(212-09-6709)"),
+        must_not=("000-12-3456", "666-12-3456", "912-12-3456", "123-00-4567", "123-45-0000", "9123-45-6789"),
+    ),
+)

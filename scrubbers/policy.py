@@ -1,0 +1,116 @@
+"""The policy: what is personal, and what is done with it. One YAML file, or the default beside this module."""
+
+import hashlib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import regex
+from pydantic import AfterValidator, Field, model_validator
+
+from scrubbers.detectors import DETECTORS
+from settings import Secret, Settings, load, refuse
+
+DEFAULT = Path(__file__).with_name("default.yaml")
+
+
+class Action(StrEnum):
+    """What happens to a personal value. `keep` wins over all others; it is given by the `keep` list."""
+
+    DELETE = "delete"
+    REPLACE = "replace"
+    MASK = "mask"
+    HASH = "hash"
+
+
+def _name(value: str) -> str:
+    segments = value.split(".")
+    if not all(regex.fullmatch(r"\*|\*?[A-Za-z0-9][A-Za-z0-9 _-]*\*?", segment) for segment in segments):
+        refuse(((), "is not a key name; write letters, digits, `_` or `-`, `.` between segments, `*` at a segment's ends"))
+    if "*" in segments[-1] and not any(character.isalnum() for character in segments[-1]):
+        refuse(((), "ends in a segment that every key matches; write at least one letter in the last segment"))
+    return value
+
+
+def _detector(value: str) -> str:
+    if value not in DETECTORS:
+        refuse(((), f"is not a detector; write one of {', '.join(sorted(DETECTORS))}"))
+    return value
+
+
+def _shape(value: str) -> str:
+    try:
+        regex.compile(value)
+    except regex.error as error:
+        refuse(((), f"is not a regular expression ({error.msg}); write one in the syntax of the `regex` module"))
+    return value
+
+
+KeyName = Annotated[str, AfterValidator(_name)]
+
+
+class KeyRule(Settings):
+    """Keys whose value is personal, whatever it looks like."""
+
+    names: Annotated[tuple[KeyName, ...], Field(min_length=1)] = Field(
+        description="Names, compared ignoring case; a `_`, `-` or space may stand or be missing between words. "
+        "`a.b` matches `b` inside `a` and the flat key `a.b`; `*` stands for anything within a segment."
+    )
+    action: Action = Field(Action.DELETE, description="What is done with the value.")
+    keep_last: int = Field(4, ge=0, le=8, description="For `mask`: how many characters stay readable at the end.")
+
+
+class PatternRule(Settings):
+    """Values that are personal by their shape, wherever they stand."""
+
+    detector: Annotated[str, AfterValidator(_detector)] = Field(description="The name of a built-in detector.")
+    action: Literal[Action.REPLACE, Action.MASK, Action.HASH] = Field(
+        Action.REPLACE, description="What is done with the value."
+    )
+    keep_last: int = Field(4, ge=0, le=8, description="For `mask`: how many characters stay readable at the end.")
+
+
+class KeepRule(Settings):
+    """Identifiers that patterns leave alone: the key *and* the shape must match."""
+
+    names: Annotated[tuple[KeyName, ...], Field(min_length=1)] = Field(description="Names of identifiers.")
+    shape: Annotated[str, AfterValidator(_shape)] = Field(
+        description="A regular expression that the whole value must match."
+    )
+
+
+class HashKey(Settings):
+    """The key of `hash` tokens."""
+
+    key: Secret = Field(description="At least 16 characters; give it as `${file:/path}` or `${ENV}`.")
+    version: str = Field("k1", pattern=r"^[a-z][a-z0-9]{0,7}$", description="Stands in every token, for rotation.")
+
+
+class Policy(Settings):
+    """One policy file."""
+
+    version: Literal[1] = Field(1, description="The version of this format.")
+    mode: Literal["enforce", "observe"] = Field("enforce", description="`observe` counts findings and changes nothing.")
+    keys: tuple[KeyRule, ...] = Field((), description="Names whose value is personal.")
+    patterns: tuple[PatternRule, ...] = Field((), description="Detectors that find personal data by its shape.")
+    keep: tuple[KeepRule, ...] = Field((), description="Identifiers that patterns leave alone.")
+    hash: HashKey | None = Field(None, description="Needed as soon as a rule hashes.")
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
+        hashing = any(rule.action is Action.HASH for rule in (*self.keys, *self.patterns))
+        if hashing and self.hash is None:
+            refuse((("hash",), "is missing, and a rule hashes; write `hash: {key: ${file:/path/to/key}}`"))
+        if self.hash is not None and len(self.hash.key.get_secret_value()) < 16:
+            refuse((("hash", "key"), "is too short to keep pseudonyms apart from guesses; give at least 16 characters"))
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with anything that changes the output, except the hash key itself."""
+        return hashlib.sha256(self.model_dump_json(exclude={"hash": {"key"}}).encode()).hexdigest()[:16]
+
+
+def load_policy(path: Path | str | None = None) -> Policy:
+    """The policy in a file, or the default one; raises settings.SettingsError with everything wrong in it."""
+    return load(Path(path) if path else DEFAULT, Policy)
