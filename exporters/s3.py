@@ -48,26 +48,36 @@ class S3Connection(Settings):
             refuse(((missing,), "is missing; give access_key_id and secret_access_key, or neither"))
         return self
 
-    def client(self) -> Any:
-        """A boto3 client; safe to use from several threads. Raises BotoCoreError or ValueError."""
+    def client(self, *, attempts: int) -> Any:
+        """A boto3 client, safe to use from several threads, that tries a request so often. Raises Retryable."""
         secret = self.secret_access_key
-        session = boto3.session.Session(
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=secret.get_secret_value() if secret else None,
+        config = Config(
+            signature_version="s3v4",
+            connect_timeout=self.connect_timeout.total_seconds(),
+            read_timeout=self.read_timeout.total_seconds(),
+            retries={"total_max_attempts": attempts, "mode": "standard"},
+            request_checksum_calculation="when_required",
+            s3={"addressing_style": "path" if self.path_style else "auto"},
         )
-        return session.client(
-            "s3",
-            region_name=self.region or session.region_name or "us-east-1",
-            endpoint_url=self.endpoint_url,
-            config=Config(
-                signature_version="s3v4",
-                connect_timeout=self.connect_timeout.total_seconds(),
-                read_timeout=self.read_timeout.total_seconds(),
-                retries={"total_max_attempts": 1},  # whoever calls retries, with back-off and for as long as it takes
-                request_checksum_calculation="when_required",
-                s3={"addressing_style": "path" if self.path_style else "auto"},
-            ),
-        )
+        try:
+            session = boto3.session.Session(
+                aws_access_key_id=self.access_key_id,
+                aws_secret_access_key=secret.get_secret_value() if secret else None,
+            )
+            return session.client(
+                "s3",
+                region_name=self.region or session.region_name or "us-east-1",
+                endpoint_url=self.endpoint_url,
+                config=config,
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise Retryable(f"{self.place}: cannot connect as configured: {error}") from error
+
+    @property
+    def place(self) -> str:
+        """The bucket and where it is, for messages."""
+        at = f" at {self.endpoint_url}" if self.endpoint_url else ""
+        return f"s3://{self.bucket}/{self.prefix}{at}"
 
 
 class S3Options(S3Connection):
@@ -107,10 +117,7 @@ class S3Store:
         self._transfer = TransferConfig(
             multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False
         )
-        try:
-            self._client = options.client()
-        except (BotoCoreError, ValueError) as error:
-            raise Retryable(f"{name}: cannot connect as configured: {error}") from error
+        self._client = options.client(attempts=1)  # the shipper retries, with back-off and for as long as it takes
 
     def check(self) -> None:
         """Ask for an upload as `export` would make it, and give it up: tries all the rights and leaves no object.
@@ -119,10 +126,19 @@ class S3Store:
         """
         place = {"Bucket": self.options.bucket, "Key": f"{self.options.prefix}.sluicegate-check"}
         try:
+            self._find_bucket()
             upload = self._client.create_multipart_upload(**place, **self._parameters)
             self._client.abort_multipart_upload(**place, UploadId=upload["UploadId"])
         except (ClientError, BotoCoreError) as error:
-            raise explain(error, self._place()) from error
+            raise explain(error, f"{self.name}: {self.options.place}") from error
+
+    def _find_bucket(self) -> None:
+        """Some servers make a bucket when something is sent to it: a misspelt name would go unnoticed."""
+        try:
+            self._client.head_bucket(Bucket=self.options.bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "403":  # looking is a right of its own, which sending does not need
+                raise
 
     def export(self, segment: Segment) -> int:
         sealed = self.options.key_file is not None
@@ -141,17 +157,13 @@ class S3Store:
                     Config=self._transfer,
                 )
             except (ClientError, BotoCoreError) as error:
-                raise explain(error, self._place()) from error
+                raise explain(error, f"{self.name}: {self.options.place}") from error
             except OSError as error:
                 raise Retryable(f"{self.name}: segment {segment.id} cannot be read: {error.strerror}") from error
         return counted.bytes
 
     def close(self) -> None:
         self._client.close()
-
-    def _place(self) -> str:
-        at = f" at {self.options.endpoint_url}" if self.options.endpoint_url else ""
-        return f"{self.name}: s3://{self.options.bucket}/{self.options.prefix}{at}"
 
 
 def _parameters(options: S3Options) -> dict[str, Any]:

@@ -76,6 +76,8 @@ def _connection(error: BotoCoreError) -> str:
             return "cannot connect: refused, or no such host"
         case boto.ConnectionClosedError():
             return "the server closed the connection"
+        case boto.ParamValidationError():
+            return "the name of the bucket or of the object is not one that S3 allows"
         case _:
             return f"the request failed ({type(error).__name__})"
 
