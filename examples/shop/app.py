@@ -98,7 +98,7 @@ async def login(request: web.Request) -> web.Response:
         return web.json_response({"error": "wrong e-mail or password"}, status=401)
     session = secrets.token_urlsafe(24)
     request.app[SESSIONS][session] = customer
-    response = web.json_response({"token": _jwt(request.app[CONFIG]["jwt_secret"], customer, email)})
+    response = web.json_response({"token": _jwt(request.app[CONFIG]["jwt"]["secret"], customer, email)})
     response.set_cookie("session", session, httponly=True)
     return response
 

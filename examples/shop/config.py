@@ -49,12 +49,12 @@ def make(seed: int) -> Made:
         "currency": "EUR",
         "database_url": f"postgresql://shop:{sql_password}@db.shop.internal:5432/shop?sslmode=require",
         "cache_url": f"redis://cache:{redis_password}@127.0.0.1:1/0",  # nobody listens on port 1: the shop does without
-        "aws": {"region": "eu-central-1", "access_key_id": aws_id, "secret_access_key": aws_secret},
+        "aws": {"region_name": "eu-central-1", "aws_access_key_id": aws_id, "aws_secret_access_key": aws_secret},
         "webhooks": [
             {"name": "deploys", "url": "https://api.github.com/repos/shop/shop/hooks", "token": github},
             {"name": "orders", "url": "https://slack.com/api/chat.postMessage", "token": slack},
         ],
-        "jwt_secret": jwt_secret,
+        "jwt": {"algorithm": "HS256", "secret": jwt_secret},
         "invoice_signing_key": pem,
     }
     planted = [

@@ -75,7 +75,7 @@ class _Visit:
                 "email": visitor.email,
                 "phone": visitor.phone,
                 "ssn": visitor.ssn,
-                "address": {"street": visitor.street, "city": visitor.city},
+                "address": {"street_address": visitor.street, "locality": visitor.city},
             },
             "password": visitor.password,
             "newsletter": self._rng.random() < 0.5,
@@ -102,7 +102,7 @@ class _Visit:
         order = {
             "items": {"TEA-0001": self._rng.randrange(1, 4), "CUP-0007": self._rng.randrange(1, 4)},
             "contact": {"full_name": visitor.full_name, "email": visitor.email, "phone": visitor.phone_national},
-            "shipping": {"address": {"street": visitor.street, "city": visitor.city}, "express": False},
+            "shipping": {"address": {"street_address": visitor.street, "locality": visitor.city}, "express": False},
             "payment": {"card": {"number": visitor.card_spaced, "cvv": visitor.cvv, "expires": "11/29"}},
         }
         answer = await self._expect(201, self._session.post("/checkout", json={"order": order}, headers=headers))
