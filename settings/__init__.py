@@ -9,24 +9,29 @@ A file that cannot be used raises SettingsError, which tells everything that is 
 path and what to write instead.
 """
 
+from settings.document import Node, Plain
 from settings.errors import Problem, SettingsError
 from settings.json_schema import schema
-from settings.loader import load, loads
-from settings.showing import show
+from settings.loader import load, loads, read, validate
 from settings.types import ByteSize, Duration, Secret, Settings, refuse, show_bytes, show_duration
+from settings.writing import to_yaml
 
 __all__ = [
     "ByteSize",
     "Duration",
+    "Node",
+    "Plain",
     "Problem",
     "Secret",
     "Settings",
     "SettingsError",
     "load",
     "loads",
+    "read",
     "refuse",
     "schema",
-    "show",
     "show_bytes",
     "show_duration",
+    "to_yaml",
+    "validate",
 ]

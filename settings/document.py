@@ -40,6 +40,15 @@ class Node:
         elif isinstance(self.value, list):
             yield from enumerate(self.value)
 
+    @classmethod
+    def of(cls, data: Plain) -> "Node":
+        """The tree of values that come from no file."""
+        if isinstance(data, dict):
+            return cls(0, 0, {key: cls.of(value) for key, value in data.items()})
+        if isinstance(data, list):
+            return cls(0, 0, [cls.of(value) for value in data])
+        return cls(0, 0, data)
+
     def plain(self) -> Plain:
         """The value without places, for pydantic."""
         if isinstance(self.value, dict):

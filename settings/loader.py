@@ -19,7 +19,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def load(path: str | Path, model: type[Model], *, env: Mapping[str, str] | None = None) -> Model:
     """Read the YAML file at `path` into `model`; raises SettingsError. `env`: instead of the process's environment."""
-    return loads(read_text(path), model, name=str(path), env=env)
+    return validate(read(path, env=env), model, str(path))
+
+
+def read(path: str | Path, *, env: Mapping[str, str] | None = None) -> Node:
+    """The tree of a YAML file, `${…}` replaced, to be validated and shown; raises SettingsError."""
+    return tree(read_text(path), str(path), env)
 
 
 def loads(text: str, model: type[Model], *, name: str = "<text>", env: Mapping[str, str] | None = None) -> Model:
@@ -53,7 +58,7 @@ def tree(text: str, name: str, env: Mapping[str, str] | None = None) -> Node:
 
 
 def validate(root: Node, model: type[Model], name: str) -> Model:
-    """Check a tree against a model; raises SettingsError."""
+    """Check a tree against a model; `name` stands for the file in errors. Raises SettingsError."""
     try:
         return model.model_validate(root.plain())
     except ValidationError as error:

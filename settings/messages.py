@@ -32,10 +32,14 @@ def message(details: ErrorDetails, node: Node | None, shape: Shape) -> str:
             return f"{what}; {_nearest(tag, shape.tags(key))}"
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal" as bound:
             return f"is out of range; write a value {_BOUNDS[bound]} {next(iter(ctx.values()))}"
-        case "too_short" | "string_too_short":
-            return f"is too short; write at least {ctx['min_length']}"
-        case "too_long" | "string_too_long":
-            return f"is too long; write at most {ctx['max_length']}"
+        case "too_short":
+            return f"has too few entries; write at least {ctx['min_length']}"
+        case "too_long":
+            return f"has too many entries; write at most {ctx['max_length']}"
+        case "string_too_short":
+            return f"is too short; write at least {ctx['min_length']} characters"
+        case "string_too_long":
+            return f"is too long; write at most {ctx['max_length']} characters"
         case "string_pattern_mismatch":
             return f"does not have the right form; write it to match {ctx['pattern']}"
         case "finite_number":

@@ -94,6 +94,19 @@ def test_where_nothing_is_near_all_known_keys_are_told() -> None:
     assert problems("zzz: 1") == ["c.yaml:1: zzz: is not a known key; write one of sources, age, name, password, level"]
 
 
+def test_too_few_and_too_short() -> None:
+    class Sized(Settings):
+        names: Annotated[tuple[str, ...], Field(min_length=2)]
+        word: Annotated[str, Field(min_length=2)]
+
+    with pytest.raises(SettingsError) as caught:
+        loads("names: [a]\nword: b", Sized)
+    assert [problem.message for problem in caught.value.problems] == [
+        "has too few entries; write at least 2",
+        "is too short; write at least 2 characters",
+    ]
+
+
 def test_a_key_spelt_like_a_union_tag_does_not_mislead_the_place() -> None:
     text = "sources:\n  file:\n    type: file\n    file: 5\n    paths:\n      - a\n      - 7\n"
     wanted = "holds a whole number; write text (in quotes, if it looks like something else)"

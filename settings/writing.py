@@ -11,7 +11,7 @@ from settings.document import Node, Path, Plain
 from settings.loader import hidden_values, mask
 
 
-def show(model: BaseModel, root: Node | None = None) -> str:
+def to_yaml(model: BaseModel, root: Node | None = None) -> str:
     """YAML of `model`; `root` is the tree it was read from: values substituted there are shown as they were written."""
     data: Plain = model.model_dump(mode="json", by_alias=True)
     if root is not None:

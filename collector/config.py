@@ -1,0 +1,300 @@
+"""The configuration: one YAML file as frozen models, and the embedded default where there is no file.
+
+Everything has a default but what is read; `sluicegate config show` prints what is in force. Relative paths start at the
+working directory, the policy's at the configuration file.
+"""
+
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from glob import has_magic
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import Field, model_validator
+
+from collector.sources.file import FileOptions
+from collector.sources.stdin import StdinOptions
+from exporters.local import LocalOptions
+from exporters.null import NullOptions
+from exporters.objects import default_key_file
+from exporters.s3 import S3Options
+from settings import ByteSize, Duration, Node, Plain, Settings, read, refuse, to_yaml, validate
+
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+SourceOptions: TypeAlias = Annotated[FileOptions | StdinOptions, Field(discriminator="type")]
+ExporterOptions: TypeAlias = Annotated[LocalOptions | S3Options | NullOptions, Field(discriminator="type")]
+
+_SECOND = timedelta(seconds=1)
+
+
+def home() -> Path:
+    """Where the embedded default keeps its store, its spool and their keys."""
+    if given := os.environ.get("SLUICEGATE_HOME"):
+        return Path(given).absolute()
+    return Path("/var/lib/sluicegate") if os.geteuid() == 0 else Path.home() / ".local/state/sluicegate"
+
+
+class SpoolOptions(Settings):
+    """Where data is safe until every exporter has confirmed it, and how far the sources have come."""
+
+    directory: Path = Field(default_factory=lambda: home() / "spool")
+    """On a local file system; made on first start. Default: `spool` in the gate's home."""
+    max_bytes: Annotated[ByteSize, Field(ge=16 << 20)] = 2 << 30
+    """What it may take on disk; then sources that can wait are made to wait, and pushing callers are told to."""
+    segment_bytes: Annotated[ByteSize, Field(ge=64 << 10)] = 50_000_000
+    """A segment is sealed, and becomes one object, when its compressed size reaches this …"""
+    segment_age: Annotated[Duration, Field(ge=_SECOND)] = timedelta(seconds=60)
+    """… or when it is this old."""
+
+    @model_validator(mode="after")
+    def _segments_fit(self) -> Self:
+        if self.segment_bytes * 2 > self.max_bytes:
+            refuse((("segment_bytes",), "is more than half of max_bytes; make it smaller, or max_bytes larger"))
+        return self
+
+
+class RetentionOptions(Settings):
+    """How long objects are kept. A class is a part of the object's key, so that a store can expire by prefix."""
+
+    classes: Annotated[dict[Name, Annotated[Duration, Field(ge=timedelta(days=1))]], Field(min_length=1)] = Field(
+        default={"short": timedelta(days=7), "standard": timedelta(days=30), "audit": timedelta(days=400)}
+    )
+    """Retention classes: a name, and how long objects of this class are kept. Given, they replace the default ones."""
+    default: Name = "standard"
+    """The class of what comes from sources that are not named under `sources`."""
+    sources: dict[Name, Name] = Field(default={})
+    """The class of a source, by the source's name."""
+
+    def of(self, source: str) -> str:
+        """The name of a source's class."""
+        return self.sources.get(source, self.default)
+
+    @model_validator(mode="after")
+    def _classes_are_known(self) -> Self:
+        known = f"is not among the classes; write one of {', '.join(self.classes)}"
+        used = [(("default",), self.default), *((("sources", name), used) for name, used in self.sources.items())]
+        if unknown := [(path, known) for path, name in used if name not in self.classes]:
+            refuse(*unknown)
+        return self
+
+
+class QuarantineOptions(Settings):
+    """Records that the scrubber could not handle: kept encrypted on this node, see `sluicegate quarantine`."""
+
+    retention: Annotated[Duration, Field(ge=_SECOND)] = timedelta(days=7)
+    """How long they are kept."""
+    max_bytes: Annotated[ByteSize, Field(ge=1 << 20)] = 64 << 20
+    """What they may take on disk; then sources wait: nothing is dropped silently."""
+    key_file: Path | None = None
+    """Made on first start (mode 0600). Default: `quarantine.key` beside the spool's directory."""
+
+
+class LogOptions(Settings):
+    """The gate's own logs, on stderr; they never hold records."""
+
+    format: Literal["auto", "json", "human"] = "auto"
+    """`auto`: human on a terminal, else JSON."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe level that is written."""
+
+
+class TelemetryOptions(Settings):
+    """What the gate tells about itself."""
+
+    listen: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]*):[0-9]{1,5}$")] | None = None
+    """Address of `/metrics`, `/healthz` and `/readyz`, such as `127.0.0.1:9464`, or `:9464` for every interface.
+    Default: none is served."""
+    log: LogOptions = LogOptions()
+    """The gate's own logs."""
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port of `listen`."""
+        if self.listen is None:
+            return None
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 (asked for by leaving the host out)
+
+    @model_validator(mode="after")
+    def _port_exists(self) -> Self:
+        if self.address and self.address[1] > 65535:
+            refuse((("listen",), "has no such port; write one up to 65535"))
+        return self
+
+
+def _node() -> str:
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in socket.gethostname())
+    return name.strip("._-")[:63] or "node"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _local_store() -> dict[str, ExporterOptions]:
+    return {"local": LocalOptions(path=home() / "store")}
+
+
+class Config(Settings):
+    """One configuration file."""
+
+    node: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] = Field(default_factory=_node)
+    """The node's name, a part of every object's key: unique among the gates of one store. Default: the host's name."""
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=_cores)
+    """Processes that read and scrub. Default: one per core that the gate may use."""
+    memory_limit: Annotated[ByteSize, Field(ge=64 << 20)] = 200 << 20
+    """Memory that one worker may use; what is under way is bounded by it."""
+    sources: Annotated[dict[Name, SourceOptions], Field(min_length=1)]
+    """The ways in, by name."""
+    policy: Path | None = None
+    """The scrubbing policy's file, relative to this one. Default: the default policy."""
+    spool: SpoolOptions = Field(default_factory=SpoolOptions)
+    """Where data is safe until it is shipped."""
+    exporters: Annotated[dict[Name, ExporterOptions], Field(min_length=1)] = Field(default_factory=_local_store)
+    """Destinations, by name; each gets everything. Default: a local store `store` in the gate's home."""
+    retention: RetentionOptions = RetentionOptions()
+    """How long objects are kept."""
+    quarantine: QuarantineOptions = QuarantineOptions()
+    """Records that the scrubber could not handle."""
+    telemetry: TelemetryOptions = TelemetryOptions()
+    """What the gate tells about itself."""
+
+    @property
+    def quarantine_key_file(self) -> Path:
+        return self.quarantine.key_file or self.spool.directory.absolute().with_name("quarantine.key")
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        if problems := list(_misfits(self)):
+            refuse(*problems)
+        return self
+
+
+def load(path: str | Path, *, env: Mapping[str, str] | None = None) -> Config:
+    """Read a configuration file; raises settings.SettingsError with everything that is wrong in it."""
+    config = validate(read(path, env=env), Config, str(path))
+    if config.policy is None:
+        return config
+    return config.model_copy(update={"policy": Path(path).parent / config.policy})
+
+
+def embedded(paths: Sequence[str], *, store: Path | None = None, policy: Path | None = None) -> Config:
+    """The configuration without a file: tail `paths` (`-`: stdin) into a sealed local store."""
+    sources: dict[str, Plain] = {}
+    if files := [path for path in paths if path != "-"]:
+        sources["files"] = {"type": "file", "include": [*files]}
+    if "-" in paths:
+        sources["stdin"] = {"type": "stdin"}
+    given: dict[str, Plain] = {"sources": sources, "policy": None if policy is None else str(policy)}
+    if store is not None:
+        given["exporters"] = {"local": {"type": "local", "path": str(store)}}
+    return validate(Node.of(given), Config, "command line")
+
+
+def show(path: str | Path | None = None, *, env: Mapping[str, str] | None = None) -> str:
+    """The configuration in force as YAML: of a file, or the embedded default that reads stdin."""
+    if path is None:
+        return to_yaml(embedded(["-"]))
+    root = read(path, env=env)
+    return to_yaml(validate(root, Config, str(path)), root)
+
+
+Problem: TypeAlias = tuple[tuple[str | int, ...], str]
+
+
+def _misfits(config: Config) -> Iterator[Problem]:
+    """What each part allows, but not together."""
+    stdins = [name for name, source in config.sources.items() if isinstance(source, StdinOptions)]
+    for name in stdins[1:]:
+        yield ("sources", name), f"reads stdin, and so does {stdins[0]}; keep one of them"
+    for name in config.retention.sources.keys() - config.sources.keys():
+        yield ("retention", "sources", name), f"is not a source; write one of {', '.join(config.sources)}"
+    yield from _shared_places(config)
+    yield from _keys_of_this_node(config)
+    yield from _own_files_read(config)
+
+
+def _shared_places(config: Config) -> Iterator[Problem]:
+    """Two exporters in one place would overwrite each other's objects, and confirm what is not there."""
+    taken: dict[tuple[str, ...], str] = {("local", _real(config.spool.directory)): "the spool"}
+    for name, options in config.exporters.items():
+        match options:
+            case LocalOptions():
+                place: tuple[str, ...] = ("local", _real(options.path))
+            case S3Options():
+                place = ("s3", options.endpoint_url or "", options.bucket, options.prefix)
+            case _:
+                continue
+        if place in taken:
+            yield ("exporters", name), f"writes to the same place as {taken[place]}; give it another path or prefix"
+        taken.setdefault(place, name)
+
+
+def _keys_of_this_node(config: Config) -> Iterator[Problem]:
+    """A key that was made here is lost with the node, and with it everything sealed with it elsewhere."""
+    made_here = {_real(config.quarantine_key_file)} | {
+        _real(options.key_file or default_key_file(options.path.absolute()))
+        for options in config.exporters.values()
+        if isinstance(options, LocalOptions) and options.seal
+    }
+    for name, options in config.exporters.items():
+        if isinstance(options, S3Options) and options.key_file and _real(options.key_file) in made_here:
+            yield (
+                ("exporters", name, "key_file"),
+                "is a key that this node makes, so its loss would be that of all objects in the bucket; "
+                "make one elsewhere, keep a copy, and name its file",
+            )
+
+
+# What stands in the spool and in local stores; patterns that cannot match any of these do no harm.
+_OWN_FILES = ("ledger.sqlite", "0.0.logs.lines.standard.segment", "0.ndjson.zst", "0.ndjson.zst.enc", "0.otlp.zst.enc")
+
+
+def _own_files_read(config: Config) -> Iterator[Problem]:
+    """A gate that reads what it writes never ends."""
+    own = {"the spool": config.spool.directory} | {
+        f"the store of exporter {name}": options.path
+        for name, options in config.exporters.items()
+        if isinstance(options, LocalOptions)
+    }
+    for name, source in config.sources.items():
+        if not isinstance(source, FileOptions):
+            continue
+        for index, pattern in enumerate(source.include):
+            for what, directory in own.items():
+                parts = Path(_real(directory)).parts
+                if _reaches(_pattern(pattern), parts) and not any(_covers(_pattern(e), parts) for e in source.exclude):
+                    yield (
+                        ("sources", name, "include", index),
+                        f"matches files in {what}; write a narrower pattern, or exclude `{directory}/**`",
+                    )
+
+
+def _real(path: Path) -> str:
+    return os.path.realpath(path)
+
+
+def _pattern(pattern: str) -> tuple[str, ...]:
+    """The parts of a glob pattern, with links resolved up to its first wildcard."""
+    parts = Path(pattern).absolute().parts
+    fixed = next((i for i, part in enumerate(parts) if has_magic(part)), len(parts))
+    return (*Path(_real(Path(*parts[:fixed]))).parts, *parts[fixed:])
+
+
+def _reaches(pattern: Sequence[str], directory: Sequence[str]) -> bool:
+    """Whether a glob pattern can match one of our files at any depth below a directory."""
+    if not pattern:
+        return False
+    if not directory:
+        return pattern[-1] == "**" or any(fnmatchcase(name, pattern[-1]) for name in _OWN_FILES)
+    if pattern[0] == "**":
+        return len(pattern) == 1 or _reaches(pattern[1:], directory) or _reaches(pattern, directory[1:])
+    return fnmatchcase(directory[0], pattern[0]) and _reaches(pattern[1:], directory[1:])
+
+
+def _covers(pattern: Sequence[str], directory: Sequence[str]) -> bool:
+    """Whether a pattern that ends in `**` matches all that is below a directory."""
+    return pattern[-1] == "**" and len(pattern) - 1 <= len(directory) and all(map(fnmatchcase, directory, pattern[:-1]))
