@@ -101,9 +101,7 @@ def test_the_format_is_the_one_promised() -> None:
     from aws_encryption_sdk.internal.crypto.wrapping_keys import WrappingKey
     from aws_encryption_sdk.key_providers.raw import RawMasterKey
 
-    wrapping = WrappingKey(
-        WrappingAlgorithm.AES_256_GCM_IV12_TAG16_NO_PADDING, KEY.secret, EncryptionKeyType.SYMMETRIC
-    )
+    wrapping = WrappingKey(WrappingAlgorithm.AES_256_GCM_IV12_TAG16_NO_PADDING, KEY.secret, EncryptionKeyType.SYMMETRIC)
     client = aws_encryption_sdk.EncryptionSDKClient(commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT)
     plain, header = client.decrypt(
         source=SEALED,
@@ -159,7 +157,7 @@ def test_an_error_of_the_source_passes() -> None:
         def readable(self) -> bool:
             return True
 
-        def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]
+        def readinto(self, _: bytearray, /) -> int:  # type: ignore[override]
             raise OSError(5, "Input/output error")
 
     with pytest.raises(OSError, match="Input/output"):
