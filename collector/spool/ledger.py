@@ -16,13 +16,13 @@ segment's new length, the positions that data stands behind, the counts, the qua
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from collector.batch import Position
-from collector.spool.errors import SpoolRefused, of_sqlite
+from collector.spool.errors import SpoolFull, SpoolRefused, of_sqlite
 
 VERSION = 1
 FILE_NAME = "ledger.sqlite"
@@ -205,7 +205,7 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All or nothing. Raises SpoolError, with nothing written."""
-        committing = False
+        committing = full = False
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -213,10 +213,22 @@ class Ledger:
                 committing = True
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
-                raise of_sqlite(error, self.path, committing=committing) from error
+                failure = of_sqlite(error, self.path, committing=committing)
+                full = isinstance(failure, SpoolFull)
+                raise failure from error
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+                if full:
+                    self._make_room()
+
+    def _make_room(self) -> None:
+        """Let the write-ahead log begin anew: then the next transaction needs no room that the ledger has not got.
+
+        Without this a full disk could not be emptied: that a segment was delivered has to be written first.
+        """
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def read(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """All rows of one query. Raises SpoolError."""
