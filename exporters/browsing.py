@@ -3,7 +3,7 @@
 import errno
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, cast
@@ -135,7 +135,7 @@ class S3Objects:
     def _fetch(self, key: str, file: "tempfile.SpooledTemporaryFile[bytes]") -> dict[str, str]:
         try:
             answer: dict[str, Any] = self._client.get_object(Bucket=self._connection.bucket, Key=key)
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:
                 for piece in body.iter_chunks(256 << 10):
                     file.write(piece)
         except (ClientError, BotoCoreError) as error:

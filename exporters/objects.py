@@ -38,7 +38,7 @@ class Packing:
             size = os.fstat(file.fileno()).st_size
             if size < segment.bytes:
                 raise Rejected(f"segment {segment.id}: its file has {size} of {segment.bytes} bytes")
-            plain = io.BufferedReader(_Opening(file, segment.bytes), 256 << 10)
+            plain = io.BufferedReader(_Committed(file, segment), 256 << 10)
             yield self._sealer.seal(plain, context(segment)) if self._sealer else plain
 
 
@@ -70,18 +70,21 @@ def metadata(segment: Segment) -> dict[str, str]:
     }
 
 
-class _Opening(io.RawIOBase):
-    """The first `size` bytes of a file: what stands behind them in a segment was never committed."""
+class _Committed(io.RawIOBase):
+    """A segment's committed bytes: what stands behind them in its file is none of it."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BinaryIO, segment: Segment) -> None:
         self._file = file
-        self._left = size
+        self._segment = segment
+        self._left = segment.bytes
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
         piece = self._file.read(min(len(buffer), self._left))
+        if self._left and not piece:
+            raise Rejected(f"segment {self._segment.id}: its file lost {self._left} bytes while it was read")
         buffer[: len(piece)] = piece
         self._left -= len(piece)
         return len(piece)

@@ -1,10 +1,12 @@
 """S3 and what speaks its protocol: one object a segment, whole or not at all."""
 
+import hashlib
+from base64 import b64encode
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, BinaryIO, Literal, Self
 
 import boto3
-from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field, model_validator
@@ -114,9 +116,6 @@ class S3Store:
         self.options = options
         self._packing = Packing(load_keys(options.key_file) if options.key_file else ())
         self._parameters = _parameters(options)
-        self._transfer = TransferConfig(
-            multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False
-        )
         self._client = options.client(attempts=1)  # the shipper retries, with back-off and for as long as it takes
 
     def check(self) -> None:
@@ -141,29 +140,58 @@ class S3Store:
                 raise
 
     def export(self, segment: Segment) -> int:
-        sealed = self.options.key_file is not None
+        key = self.options.prefix + self._packing.key(segment)
+        facts = {
+            "Metadata": metadata(segment),
+            "ContentType": "application/octet-stream" if self.options.key_file else "application/zstd",
+        }
         with self._packing.open(segment) as content:
-            counted = _Counted(content)
             try:
-                self._client.upload_fileobj(
-                    counted,
-                    self.options.bucket,
-                    self.options.prefix + self._packing.key(segment),
-                    ExtraArgs=self._parameters
-                    | {
-                        "Metadata": metadata(segment),
-                        "ContentType": "application/octet-stream" if sealed else "application/zstd",
-                    },
-                    Config=self._transfer,
-                )
+                return self._upload({"Bucket": self.options.bucket, "Key": key}, facts, content)
             except (ClientError, BotoCoreError) as error:
                 raise explain(error, f"{self.name}: {self.options.place}") from error
             except OSError as error:
                 raise Retryable(f"{self.name}: segment {segment.id} cannot be read: {error.strerror}") from error
-        return counted.bytes
 
     def close(self) -> None:
         self._client.close()
+
+    # boto3's own transfer refuses BucketKeyEnabled, and over TLS sends checksums as trailers, which few servers know.
+
+    def _upload(self, place: dict[str, str], facts: dict[str, Any], content: BinaryIO) -> int:
+        """In one request if it fits into a part, else in parts; returns the bytes sent."""
+        piece = content.read(_PART_BYTES)
+        if len(piece) < _PART_BYTES:
+            self._client.put_object(**place, **facts, **self._parameters, **self._checksum(piece), Body=piece)
+            return len(piece)
+        algorithm = {} if self.options.checksum == "none" else {"ChecksumAlgorithm": self.options.checksum}
+        upload = self._client.create_multipart_upload(**place, **facts, **self._parameters, **algorithm)
+        place = {**place, "UploadId": upload["UploadId"]}
+        try:
+            return self._upload_parts(place, piece, content)
+        except BaseException:
+            with suppress(ClientError, BotoCoreError):  # the first error is the one to tell
+                self._client.abort_multipart_upload(**place)
+            raise
+
+    def _upload_parts(self, place: dict[str, str], piece: bytes, content: BinaryIO) -> int:
+        parts: list[dict[str, Any]] = []
+        size = 0
+        while piece:
+            number = {"PartNumber": len(parts) + 1}
+            checksum = self._checksum(piece)
+            part = self._client.upload_part(**place, **number, **checksum, Body=piece)
+            parts.append({**number, **checksum, "ETag": part["ETag"]})
+            size += len(piece)
+            piece = content.read(_PART_BYTES)
+        self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+        return size
+
+    def _checksum(self, piece: bytes) -> dict[str, str]:
+        """Sent with the content: the server refuses what does not fit."""
+        if self.options.checksum == "none":
+            return {}
+        return {"ChecksumSHA256": b64encode(hashlib.sha256(piece).digest()).decode()}
 
 
 def _parameters(options: S3Options) -> dict[str, Any]:
@@ -177,19 +205,4 @@ def _parameters(options: S3Options) -> dict[str, Any]:
         parameters["BucketKeyEnabled"] = options.bucket_key
     if options.storage_class:
         parameters["StorageClass"] = options.storage_class
-    if options.checksum != "none":
-        parameters["ChecksumAlgorithm"] = options.checksum
     return parameters
-
-
-class _Counted:
-    """Counts what is read, and cannot seek: boto3 then holds a part in memory and can send it again by itself."""
-
-    def __init__(self, content: Any) -> None:
-        self._content = content
-        self.bytes = 0
-
-    def read(self, size: int = -1) -> bytes:
-        piece: bytes = self._content.read(size)
-        self.bytes += len(piece)
-        return piece

@@ -37,6 +37,7 @@ class SeaweedFS:
                 *(f"-volume.port={volume}", f"-volume.port.grpc={volume_grpc}", "-volume.max=500"),
                 *("-filer", f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}", "-master.volumeSizeLimitMB=64"),
                 *("-s3", f"-s3.port={s3}", f"-s3.port.grpc={s3_grpc}", f"-s3.config={directory / 's3.json'}"),
+                *("-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false"),
             ],
             directory,
             ready=self._is_ready,
