@@ -13,7 +13,7 @@ from settings.document import Node, Plain
 from settings.errors import Problem, SettingsError
 from settings.json_schema import schema
 from settings.loader import load, loads, read, validate
-from settings.types import ByteSize, Duration, Secret, Settings, refuse, show_bytes, show_duration
+from settings.types import ByteSize, Duration, Secret, Settings, parse_duration, refuse, show_bytes, show_duration
 from settings.writing import to_yaml
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "SettingsError",
     "load",
     "loads",
+    "parse_duration",
     "read",
     "refuse",
     "schema",

@@ -86,7 +86,8 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION_PATTERN = r"^([0-9]{1,12}(\.[0-9]{1,3})?(ms|s|m|h|d|w))+$"
 
 
-def _duration(value: Any) -> timedelta:
+def parse_duration(value: Any) -> timedelta:
+    """What a person writes for a length of time; raises ValueError."""
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str) or len(value) > 100 or not re.fullmatch(_DURATION_PATTERN, value):
@@ -112,7 +113,7 @@ def show_duration(duration: timedelta) -> str:
 
 Duration: TypeAlias = Annotated[
     timedelta,
-    BeforeValidator(_duration, json_schema_input_type=str),
+    BeforeValidator(parse_duration, json_schema_input_type=str),
     PlainSerializer(show_duration, return_type=str, when_used="json"),
     WithJsonSchema(
         {"type": "string", "pattern": rf"{_DURATION_PATTERN}|{_SUBSTITUTION}", "examples": ["60s", "5m", "12h", "7d"]}

@@ -1,0 +1,111 @@
+"""`sluicegate quarantine`: the records that could not be scrubbed, kept encrypted on this node."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from collector.cli.blocks import write
+from collector.cli.exits import CommandError
+
+if TYPE_CHECKING:
+    from collector.quarantine import Quarantine
+
+app = typer.Typer(
+    name="quarantine", help="Look at records that could not be scrubbed, and let them go.", no_args_is_help=True
+)
+
+EVERY = -1  # as a limit, in SQLite's words
+
+ConfigFile: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", help="The gate's configuration file; none: the embedded default.")
+]
+
+
+@app.command(
+    "list",
+    epilog="""\
+Examples:
+
+    $ sluicegate quarantine list --config gate.yaml
+""",
+)
+def list_(
+    config: ConfigFile = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = 1000,
+) -> None:
+    """List the records: id, time, source, signal, reason, size; never contents."""
+    from rich.console import Console
+    from rich.table import Table
+
+    with _opened(config) as quarantine:
+        entries = quarantine.list(limit)
+    table = Table("id", "time", "source", "signal", "reason", "bytes", box=None, pad_edge=False, header_style="bold")
+    for entry in entries:
+        time = f"{datetime.fromtimestamp(entry.time / 1e9, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        table.add_row(entry.id, time, entry.source, entry.signal, entry.reason, f"{entry.bytes}")
+    # A line is a record also where nobody looks: in a pipe nothing is cut off.
+    Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@app.command(
+    epilog="""\
+Examples:
+
+    $ sluicegate quarantine show 5f1a…                # raw: personal data and all
+"""
+)
+def show(
+    record: Annotated[str, typer.Argument(metavar="ID", help="As `list` gives it.")], config: ConfigFile = None
+) -> None:
+    """Write one record to stdout as it came, unscrubbed."""
+    with _opened(config) as quarantine:
+        write(1, quarantine.show(record) + b"\n")
+
+
+@app.command(
+    epilog="""\
+Examples:
+
+    $ sluicegate quarantine release 5f1a… 77c0…
+    $ sluicegate quarantine release --all --yes
+"""
+)
+def release(
+    records: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="As `list` gives them.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Delete records from the quarantine, once their contents were looked at or are not wanted."""
+    if bool(records) == all_:
+        raise typer.BadParameter("give the ids of records, or --all")
+    with _opened(config) as quarantine:
+        ids = records or [entry.id for entry in quarantine.list(EVERY)]
+        if not yes and not typer.confirm(f"Delete {len(ids)} records for good?", err=True):
+            raise CommandError("nothing was deleted")
+        count = quarantine.release(ids)
+    print(f"{count} records deleted")
+    if count < len(ids):
+        raise CommandError(f"{len(ids) - count} were not in quarantine")
+
+
+@contextmanager
+def _opened(path: Path | None) -> "Iterator[Quarantine]":
+    from collector.config import embedded, load
+    from collector.quarantine import Quarantine, QuarantineError
+    from collector.spool import SpoolError, SpoolRefused
+
+    config = load(path) if path else embedded(["-"])
+    try:
+        quarantine = Quarantine.open(config.spool.directory, config.quarantine_key_file)
+        try:
+            yield quarantine
+        finally:
+            quarantine.close()
+    except (QuarantineError, SpoolError, SpoolRefused) as error:
+        raise CommandError(str(error)) from None

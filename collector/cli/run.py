@@ -1,0 +1,48 @@
+"""`sluicegate run`: the gate itself."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EPILOG = """\
+Examples:
+
+    $ sluicegate run --config /etc/sluicegate/gate.yaml
+    $ sluicegate run '/var/log/app/**/*.log'            # no config: sealed objects in a local folder
+    $ sluicegate run --once app.log --store ./store     # what is there now, then end
+    $ app | sluicegate run -                            # stdin as the source
+
+Without a config everything stands under `$SLUICEGATE_HOME` (`~/.local/state/sluicegate`; for root /var/lib/sluicegate):
+the store, the spool, and the key that the first start makes. Keep a copy of the key: without it nothing can be read.
+"""
+
+
+def run(
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Files or globs to tail, or `-` for stdin; instead of --config.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="The configuration file; see `sluicegate config`.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Take in what is there now, ship it, and end.")] = False,
+    store: Annotated[
+        Path | None, typer.Option(help="The folder for sealed objects, instead of the default; without --config.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="A policy file instead of the default policy; without --config.")
+    ] = None,
+) -> None:
+    """Take telemetry in, scrub it, seal it and ship it, until told to stop (SIGTERM and Ctrl-C drain)."""
+    from collector import config as configuration
+
+    if config is not None:
+        if paths or store or policy:
+            raise typer.BadParameter("PATHS, --store and --policy stand in the configuration file; leave them out")
+        loaded = configuration.load(config)
+    elif paths:
+        loaded = configuration.embedded(paths, store=store, policy=policy)
+    else:
+        raise typer.BadParameter("nothing to read: give --config FILE, or paths, or `-` for stdin")
+    from collector import gate
+
+    if code := gate.run(loaded, once=once):
+        raise typer.Exit(code)

@@ -1,0 +1,90 @@
+"""What could not be scrubbed is listed without contents, shown on demand, and let go."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from collector.batch import Batch, Origin, Position
+from collector.quarantine import Quarantine
+from collector.spool import Ledger, recover
+from collector.spool.ledger import Staged
+from tests.collector.cli.conftest import Run
+
+
+class Unhandled(NamedTuple):
+    index: int
+    reason: str
+
+
+NOON = 1_795_521_600_000_000_000
+
+
+@pytest.fixture
+def ids(gate_home: Path) -> list[str]:
+    """A spool with two records in quarantine."""
+    spool = gate_home / "spool"
+    recover(spool, node="n", exporters=["local"]).close()
+    quarantine = Quarantine.open(spool, gate_home / "quarantine.key")
+    position = Position("app", "1-2", 0, b"7")
+    batch = Batch("logs", "lines", Origin("app"), b"secret one\nfine\nsecret two\n", 3, NOON, NOON, (position,))
+    rows = quarantine.seal(batch, [Unhandled(0, "too_deep"), Unhandled(2, "too_deep")])
+    ledger = Ledger.open(spool)
+    staged = Staged()
+    staged.quarantined.extend(rows)
+    ledger.write(staged)
+    ledger.close()
+    quarantine.close()
+    return [row.id for row in rows]
+
+
+def test_list_shows_no_contents(ids: list[str], sluicegate: Run) -> None:
+    done = sluicegate("quarantine", "list")
+    assert (done.returncode, done.stderr) == (0, b"")
+    header, *lines = done.stdout.decode().splitlines()
+    assert header.split() == ["id", "time", "source", "signal", "reason", "bytes"]
+    assert sorted(line.split()[0] for line in lines) == sorted(ids)
+    assert all(line.split()[2:5] == ["app", "logs", "too_deep"] for line in lines)
+    assert b"secret" not in done.stdout
+
+
+def test_show_gives_the_record_as_it_came(ids: list[str], sluicegate: Run) -> None:
+    assert sluicegate("quarantine", "show", ids[1]).stdout == b"secret two\n"
+
+
+def test_release_lets_records_go(ids: list[str], sluicegate: Run) -> None:
+    assert sluicegate("quarantine", "release", ids[0], "--yes").stdout == b"1 records deleted\n"
+    assert len(sluicegate("quarantine", "list").stdout.splitlines()) == 2
+    assert sluicegate("quarantine", "release", "--all", "--yes").returncode == 0
+    assert len(sluicegate("quarantine", "list").stdout.splitlines()) == 1
+
+
+def test_release_asks_first(ids: list[str], sluicegate: Run) -> None:
+    done = sluicegate("quarantine", "release", "--all", input=b"n\n")
+    assert done.returncode == 1
+    assert b"nothing was deleted" in done.stderr
+    assert len(sluicegate("quarantine", "list").stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize("arguments", [("show", "0" * 32), ("release", "0" * 32, "--yes")])
+def test_an_unknown_record(arguments: tuple[str, ...], ids: list[str], sluicegate: Run) -> None:
+    assert sluicegate("quarantine", *arguments).returncode == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("--all", "0" * 32)])
+def test_release_wants_ids_or_all(arguments: tuple[str, ...], sluicegate: Run) -> None:
+    assert sluicegate("quarantine", "release", *arguments).returncode == 2
+
+
+def test_without_a_spool(sluicegate: Run, gate_home: Path) -> None:
+    done = sluicegate("quarantine", "list")
+    assert done.returncode == 1
+    assert b"is not a spool" in done.stderr
+    assert not gate_home.exists()
+
+
+def test_with_another_key(ids: list[str], sluicegate: Run, gate_home: Path) -> None:
+    (gate_home / "quarantine.key").unlink()
+    done = sluicegate("quarantine", "list")
+    assert done.returncode == 1
+    assert b"quarantine.key is missing" in done.stderr
