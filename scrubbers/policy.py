@@ -1,6 +1,7 @@
 """The policy: what is personal, and what is done with it. One YAML file, or the default beside this module."""
 
 import hashlib
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -24,11 +25,8 @@ class Action(StrEnum):
 
 
 def _name(value: str) -> str:
-    segments = value.split(".")
-    if not all(regex.fullmatch(r"\*|\*?[A-Za-z0-9][A-Za-z0-9 _-]*\*?", segment) for segment in segments):
-        refuse(((), "is not a key name; write letters, digits, `_` or `-`, `.` between segments, `*` at a segment's ends"))
-    if "*" in segments[-1] and not any(character.isalnum() for character in segments[-1]):
-        refuse(((), "ends in a segment that every key matches; write at least one letter in the last segment"))
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _-]*(\.[A-Za-z0-9][A-Za-z0-9 _-]*)*", value):
+        refuse(((), "is not a key name; write letters, digits, `_` or `-`, with `.` between the segments of a path"))
     return value
 
 
@@ -54,7 +52,7 @@ class KeyRule(Settings):
 
     names: Annotated[tuple[KeyName, ...], Field(min_length=1)] = Field(
         description="Names, compared ignoring case; a `_`, `-` or space may stand or be missing between words. "
-        "`a.b` matches `b` inside `a` and the flat key `a.b`; `*` stands for anything within a segment."
+        "`a.b` matches `b` inside `a` and the flat key `a.b`."
     )
     action: Action = Field(Action.DELETE, description="What is done with the value.")
     keep_last: int = Field(4, ge=0, le=8, description="For `mask`: how many characters stay readable at the end.")

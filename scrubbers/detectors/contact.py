@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
-from scrubbers.detectors.detector import LEFT, RIGHT, Detector, Span, Trigger, digits
+from scrubbers.detectors.detector import DIGIT_GROUPS, LEFT, RIGHT, Detector, Span, Trigger, digits
 from scrubbers.detectors.web import in_userinfo
 
 # Beyond ASCII: addresses may be internationalised (RFC 6531), and bytes from 0x80 on are letters of some script.
@@ -112,8 +112,7 @@ DETECTORS = (
         about="Phone numbers: international with `+`, and North American with area code and separators.",
         triggers=(
             Trigger(rb"\+[0-9](?:[ ().-]?[ ().-]?[0-9]){4}", guarded=True),
-            Trigger(rb"[2-8][0-9][0-9](?:\)|\)?[ .-])[0-9]{3}[ .-][0-9][0-9]", guarded=True),
-            Trigger(rb"9[0-9][0-9](?:\)|\)?[ .-])[0-9]{3}[ .-][0-9][0-9]", guarded=True),
+            DIGIT_GROUPS,
         ),
         find=_phone,
         canonical=digits,

@@ -27,6 +27,15 @@ class Trigger:
     caseless: bool = False
 
 
+DIGIT_GROUPS = Trigger(
+    rb"[0-9][0-9][0-9](?:-[0-9][0-9]-[0-9][0-9]|(?:\)|\)?[ .-])[0-9]{3}[ .-][0-9][0-9]"
+    rb"|[0-9](?:[ -]?[0-9]{4}[ -]?[0-9]{4}|[ -][0-9]{6}[ -]))",
+    guarded=True,
+)
+"""Digits grouped as people write card, phone and social security numbers. Shared by their detectors, because the three
+joined by their common beginning stay one small automaton, and apart they do not (half the speed)."""
+
+
 @dataclass(slots=True, frozen=True)
 class Detector:
     """Finds personal data of one shape in text.

@@ -5,12 +5,12 @@ import re
 from stdnum import iban as stdnum_iban
 from stdnum.exceptions import ValidationError
 
-from scrubbers.detectors.detector import LEFT, RIGHT, Detector, Span, Trigger, compact, digits
+from scrubbers.detectors.detector import DIGIT_GROUPS, LEFT, RIGHT, Detector, Span, Trigger, compact, digits
 
 # Issuer identification numbers: first and last value of the leading digits, and the lengths of card numbers.
 # ISO/IEC 7812; the ranges are those the networks publish.
 _RANGES: tuple[tuple[str, str, frozenset[int]], ...] = (
-    ("4", "4", frozenset({13, 16, 19})),  # Visa
+    ("4", "4", frozenset({16, 19})),  # Visa; those of 13 digits are long withdrawn
     ("51", "55", frozenset({16})),  # Mastercard
     ("2221", "2720", frozenset({16})),
     ("34", "34", frozenset({15})),  # American Express
@@ -100,9 +100,7 @@ DETECTORS = (
     Detector(
         name="payment_card",
         about="Payment card numbers, by the networks' ranges and lengths and the Luhn check digit.",
-        triggers=(
-            Trigger(rb"[2-6][0-9]{3}(?:[ -]?[0-9]{4}[ -]?[0-9]{4}|[ -][0-9]{6}[ -])", guarded=True),
-        ),
+        triggers=(DIGIT_GROUPS,),
         find=_card,
         canonical=digits,
         bare=True,

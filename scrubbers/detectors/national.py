@@ -2,7 +2,7 @@
 
 import re
 
-from scrubbers.detectors.detector import LEFT, RIGHT, Detector, Span, Trigger, digits
+from scrubbers.detectors.detector import DIGIT_GROUPS, LEFT, RIGHT, Detector, Span, digits
 
 
 def _us_ssn(text: bytes, end: int) -> Span | None:
@@ -18,7 +18,7 @@ DETECTORS = (
     Detector(
         name="us_ssn",
         about="US social security numbers, written with dashes; ranges that are never issued are left out.",
-        triggers=(Trigger(rb"[0-8][0-9][0-9]-[0-9][0-9]-[0-9][0-9]", guarded=True),),
+        triggers=(DIGIT_GROUPS,),
         find=_us_ssn,
         canonical=digits,
         must=("536-81-7623", "ssn=001-01-0001", "(212-09-6709)"),

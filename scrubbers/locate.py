@@ -1,0 +1,231 @@
+"""Tier 2: per hit, a look at a bounded window around it. Finds exact spans, or doubts.
+
+Works on the raw block, over all its records at once. A doubt sends one record to the reference path; that is where
+escapes, objects as values, quotes in text and overlapping findings are settled. What is decided here is decided
+exactly as the reference path would (property-tested).
+"""
+
+import re
+from bisect import bisect_right
+
+from scrubbers.actions import TOKEN
+from scrubbers.encodings import decode
+from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
+from scrubbers.plan import GUARDED, INTRODUCER, KEY, SHAPES, Hit, Plan, Rule
+from scrubbers.splice import Finding, standing
+
+_MEMBER = re.compile(rb'"[ \t]*:[ \t]*("[^"\\\n]*"|[-+.0-9A-Za-z]+)[ \t]*(,[ \t]*|(?=\}))').match
+_COLON = re.compile(rb"\"\s*[:=]").match
+_ESCAPED_QUOTE = re.compile(rb"\\+[\"']\s*[:=]|'\s*[:=]|\\+u|%").match
+_KEEP_WINDOW = 128
+_HEX = b"0123456789abcdefABCDEF-"
+_AROUND_KEY = b"\\\"' \t"
+_IN_KEPT = bytes(byte for byte in range(256) if byte not in b"\\\"' \t\r\n:=,;&")
+_ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_BEFORE_KEY = frozenset(b"{,")
+_LONGEST_KEY = 96
+
+
+class Locator:
+    """Finds what is personal in a block of records."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._names = plan.names
+        self._finders = plan.finders
+        self._rules = plan.key_rules
+
+    def locate(self, text: bytes) -> tuple[list[Finding], list[int]]:
+        r"""Findings that stand, sorted; and one offset in each record that the reference path must look at.
+
+        `text` ends with `\n`. No finding lies in a doubtful record, and none reaches over a record's end.
+        """
+        hits = self._plan.scan(text)
+        if not hits:
+            return [], []
+        findings: list[Finding] = []
+        doubts: list[int] = []
+        coded: list[int] = []
+        self._walk(text, hits, findings, doubts, coded)
+        findings, overlapping = standing(findings)
+        doubts += overlapping
+        if coded:
+            self._decode(text, coded, doubts)
+        if doubts:
+            findings, doubts = _without_doubtful(text, findings, doubts)
+        return findings, doubts
+
+    def _walk(
+        self, text: bytes, hits: list[Hit], findings: list[Finding], doubts: list[int], coded: list[int]
+    ) -> None:
+        # The hot loop: bound locals, and the commonest notation (a JSON member) in line.
+        member, decided, lasts, rules = _MEMBER, self._names.decided, self._names.lasts, self._rules
+        finders, rfind, found = self._finders, text.rfind, findings.append
+        covered = 0  # behind the closing quote of a member, nothing found there can reach further
+        for hit in hits:
+            end = hit >> 8
+            if end <= covered:
+                continue
+            what = hit & 0xFF
+            if what >= SHAPES:
+                if what == GUARDED and text[end - 12 : end].isdigit() and not 0x32 <= text[end - 12] <= 0x36:
+                    continue  # a long number that no card begins like: time stamps and counters, by far the most
+                for find, rule in finders[what - SHAPES]:
+                    span = find(text, end)
+                    if span is not None:
+                        self._shape(text, span[0], span[1], rule, findings, doubts)
+            elif what == KEY:
+                if text[end] != 0x22:
+                    self._text_key(text, end, findings, doubts)
+                    continue
+                match = member(text, end)
+                if match is None:
+                    if _COLON(text, end):
+                        doubts.append(end)
+                    continue
+                start = rfind(b'"', end - _LONGEST_KEY if end > _LONGEST_KEY else 0, end)
+                name = text[start + 1 : end].lower()
+                number = decided.get(name)
+                if number is None:
+                    number = decided.get(name[name.rfind(b".") + 1 :]) if b"." in name else None
+                    if number is None:
+                        if start < 0 or name[name.rfind(b".") + 1 :] in lasts:
+                            doubts.append(end)
+                        continue
+                if start <= 0 or text[start - 1] not in _BEFORE_KEY:
+                    doubts.append(end)
+                    continue
+                covered = match.end()
+                value, comma = match.groups()
+                if value[1:2] == b"[" and TOKEN.fullmatch(value, 1, len(value) - 1):
+                    continue  # final
+                rule = rules[number]
+                if rule.delete:
+                    found((start, covered, b"" if comma else None, rule))
+                else:
+                    found((*match.span(1), b'"' + rule.replace(value.strip(b'"')) + b'"', rule))
+            elif what == INTRODUCER:
+                coded.append(end)
+
+    def _shape(
+        self, text: bytes, start: int, end: int, rule: Rule, findings: list[Finding], doubts: list[int]
+    ) -> None:
+        if text[end] in _ALNUM or (
+            start and text[start - 1] in _ALNUM and (start < 2 or text[start - 2] != 0x5C)
+        ):
+            doubts.append(start)  # once it is gone, what stands beside it has a guard that it had not
+            return
+        value = text[start:end]
+        if b"\n" in value:
+            _lines(text, start, end, rule, findings)
+            return
+        if (self._plan.keeps_all or not value.strip(_HEX)) and self._kept(text[max(0, start - _KEEP_WINDOW) : start]):
+            doubts.append(start)
+            return
+        replacement = rule.replace(value)
+        if rule.bare and value.isdigit():
+            before = text[max(0, start - 16) : start]
+            close = before.rstrip(b" \t")
+            if close.endswith((b",", b"[", b"-", b"+", b".")):
+                doubts.append(start)  # an element of an array, or a part of a longer number
+                return
+            if close.endswith(b'":'):
+                if close.endswith(b'\\":') or text[end] not in b",}] \t\r\n":
+                    doubts.append(start)
+                    return
+                replacement = b'"' + replacement + b'"'
+            elif close.endswith(b":") and close != before:
+                doubts.append(start)
+                return
+        findings.append((start, end, replacement, rule))
+
+    def _kept(self, window: bytes) -> bool:
+        """Whether text that ends so is within the value of a key that may be kept."""
+        head = window.rstrip(_IN_KEPT).rstrip(_AROUND_KEY)
+        if not head.endswith((b":", b"=")):
+            return False
+        head = head[:-1].rstrip(_AROUND_KEY)
+        return any(name[name.rfind(b".") + 1 :] in self._plan.keep_names.lasts for name in names_before(head, len(head)))
+
+    def _text_key(self, text: bytes, end: int, findings: list[Finding], doubts: list[int]) -> None:
+        assign = ASSIGN.match(text, end)
+        if assign is None:
+            if _ESCAPED_QUOTE(text, end):
+                doubts.append(end)
+            return
+        for name in names_before(text, end):
+            last = name[name.rfind(b".") + 1 :]
+            number = self._names.decided.get(last)
+            if number is not None:
+                break
+            if last in self._names.lasts:
+                doubts.append(end)
+                return
+        else:
+            return
+        at = assign.end()
+        if TOKEN.match(text, at):
+            return  # final
+        if text[at] in b"\"'\\{[<":
+            doubts.append(at)
+            return
+        span = bare_value(text, at, name, end - len(name), assign[1])
+        if span is None:
+            return
+        if text[span[1]] == 0x5C or b"\\" in text[at : span[1]] or b"%" in text[at : span[1]]:
+            doubts.append(at)
+            return
+        findings.append((*span, self._rules[number].replace(text[at : span[1]]), self._rules[number]))
+
+    def _decode(self, text: bytes, coded: list[int], doubts: list[int]) -> None:
+        """Doubt the records in which something shows once they are decoded."""
+        starts: list[int] = []
+        offsets: list[int] = []
+        side: list[bytes] = []
+        size = 0
+        reached = 0
+        for at in coded:
+            if at <= reached:
+                continue
+            start = text.rfind(b"\n", 0, at) + 1
+            reached = text.find(b"\n", at)
+            plain = decode(text[start:reached])
+            if plain is None:
+                doubts.append(start)
+                continue
+            starts.append(start)
+            offsets.append(size)
+            side.append(plain)
+            side.append(b"\n")
+            size += len(plain) + 1
+        for hit in self._plan.scan(b"".join(side)) if side else ():
+            if hit & 0xFF != INTRODUCER:
+                doubts.append(starts[bisect_right(offsets, (hit >> 8) - 1) - 1])
+
+
+def _lines(text: bytes, start: int, end: int, rule: Rule, findings: list[Finding]) -> None:
+    """A thing over many lines is replaced line by line: the number of records stays."""
+    while start < end:
+        stop = text.find(b"\n", start, end)
+        stop = end if stop < 0 else stop
+        if stop > start:
+            findings.append((start, stop, rule.replace(text[start:stop]), rule))
+        start = stop + 1
+
+
+def _without_doubtful(text: bytes, findings: list[Finding], doubts: list[int]) -> tuple[list[Finding], list[int]]:
+    records: list[tuple[int, int]] = []
+    reached = -1
+    for at in sorted(doubts):
+        if at > reached:
+            start = text.rfind(b"\n", 0, at) + 1
+            reached = text.find(b"\n", at)
+            records.append((start, reached))
+    kept: list[Finding] = []
+    number = 0
+    for finding in findings:
+        while number < len(records) and records[number][1] < finding[0]:
+            number += 1
+        if number == len(records) or finding[1] <= records[number][0]:
+            kept.append(finding)
+    return kept, [start for start, _ in records]

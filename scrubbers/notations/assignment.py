@@ -1,0 +1,64 @@
+"""`key=value`, `key: value`, query strings and form bodies, header lines: where a value ends in running text.
+
+- `=`: up to white space or a quote; a `&`, `;` or `,` ends it where another `key=` follows (in a query string any `&`
+  or `#` does);
+- `:`: one token; after the name of an HTTP header that carries credentials, the rest of the line;
+- a quoted value ends at its closing quote; an object or array at its closing bracket.
+"""
+
+import re
+
+from scrubbers.detectors.detector import Span
+from scrubbers.paths import spellings
+
+ASSIGN = re.compile(rb"[ \t]{0,2}(=>|=(?!=)|:(?![:/]))[ \t]{0,2}")
+_NAME = re.compile(rb"[A-Za-z0-9_.-]+$")
+_WORDS = re.compile(rb"(?:[A-Za-z0-9_.-]+ ){1,3}[A-Za-z0-9_.-]+$")
+_LONGEST_NAME = 64
+
+_HEADERS = frozenset().union(
+    *map(
+        spellings,
+        ("authorization", "proxy_authorization", "cookie", "set_cookie", "x_api_key", "x_auth_token", "x_csrf_token"),
+    )
+)
+
+_TOKEN_END = re.compile(rb"[&;,](?= ?[A-Za-z0-9_.%\[\]-]+=)")
+_BARE = re.compile(rb"[^\s\"']+")
+_QUERY = re.compile(rb"[^\s\"'&#]+")
+_LINE = re.compile(rb"[^\"\r\n]+")
+_CLOSING = b",;)]}>"
+
+
+def names_before(text: bytes, end: int) -> list[bytes]:
+    """What may be the key that ends at `end`, lower-case, shortest first: one word, or up to four (`credit card`)."""
+    head = text[max(0, end - _LONGEST_NAME) : end]
+    word = _NAME.search(head)
+    if word is None:
+        return []
+    name = word[0]
+    # The letter of an escape before (`\\nemail=`) is not of the name.
+    before = len(head) - len(name)
+    if before and head[before - 1] == 0x5C and name[:1] in (b"b", b"f", b"n", b"r", b"t"):
+        name = name[1:]
+    names = [name.lower()]
+    if before and head[before - 1] == 0x20 and (words := _WORDS.search(head)):
+        parts = words[0].lower().split(b" ")
+        names += [b" ".join(parts[-count:]) for count in range(2, len(parts) + 1)]
+    return names
+
+
+def bare_value(text: bytes, at: int, name: bytes, name_start: int, sign: bytes) -> Span | None:
+    """The span of an unquoted value that begins at `at`, or None where there is none."""
+    if sign != b":" and sign != b": " and text[name_start - 1 : name_start] in (b"?", b"&"):
+        found = _QUERY.match(text, at)
+        return found.span() if found else None
+    if sign.startswith(b":") and name in _HEADERS:
+        found = _LINE.match(text, at)
+        return (at, at + len(found[0].rstrip())) if found else None
+    found = _BARE.match(text, at)
+    if found is None:
+        return None
+    cut = _TOKEN_END.search(text, at, found.end()) if not sign.startswith(b":") else None
+    value = text[at : cut.start() if cut else found.end()].rstrip(_CLOSING + (b"." if sign.startswith(b":") else b""))
+    return (at, at + len(value)) if value else None

@@ -1,0 +1,323 @@
+"""Tier 3: one record, looked at in full. Exact by construction, and what tier 2 is measured against.
+
+A record is unfolded into views: the strings of its JSON, what they say once decoded, the JSON inside them, and so on.
+Every view knows for each of its bytes where in the record it comes from, so that a finding in any of them is a span of
+the record. Scrubbing repeats until nothing is found: what stood beside a finding may have got its guard only now.
+"""
+
+import re
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from scrubbers.actions import TOKEN
+from scrubbers.detectors.detector import Span
+from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, decode, decode_mapped
+from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
+from scrubbers.notations.json_document import Document, Member, parse
+from scrubbers.notations.quoted import quoted_key, value_at
+from scrubbers.plan import INTRODUCER, KEY, SHAPES, Plan, Rule
+from scrubbers.splice import Finding, splice
+
+Offsets: TypeAlias = Sequence[int]
+
+_ROUNDS = 12
+_DOCUMENT = re.compile(rb'[{\[][ \t\r\n]*["{\[\]}0-9tfn-]')
+_MAX_DOCUMENTS = 64  # JSON documents looked for in one text
+
+
+class Unscrubbable(Exception):  # noqa: N818 - what happened, not an error of ours
+    """A record that cannot be made clean for sure; the message is a reason, without contents."""
+
+
+@dataclass(slots=True, frozen=True)
+class View:
+    """Text in a record: its bytes, and where each of them (and the end) begins in the record."""
+
+    text: bytes
+    offsets: Offsets
+    depth: int = 0  # decodings passed through
+    quotes: int = 0  # JSON strings it stands in
+    scalar: bool = False  # a JSON number or word, replaced as a whole
+    documents: tuple[Span, ...] = ()  # JSON in it, which has views of its own
+
+    def part(self, start: int, end: int) -> "View":
+        return View(self.text[start:end], self.offsets[start : end + 1], self.depth, self.quotes)
+
+    def span(self, start: int, end: int) -> Span:
+        """Where a span of this view stands in the record."""
+        last = self.offsets[end - 1] if end > start else -1
+        while end < len(self.offsets) - 1 and self.offsets[end] == last:
+            end += 1  # a character of several bytes comes from one escape
+        return self.offsets[start], self.offsets[end]
+
+    def quote(self, replacement: bytes) -> bytes:
+        """A replacement as it must be written where this view stands."""
+        for _ in range(self.quotes):
+            replacement = replacement.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+        return replacement
+
+
+class Reference:
+    """Scrubs single records."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def scrub(self, record: bytes) -> tuple[bytes, list[Rule]]:
+        """The record made clean, and the rules that found something; raises Unscrubbable."""
+        counted: list[Rule] = []
+        for _ in range(_ROUNDS):
+            findings = self.find(record)
+            if not findings:
+                return record, counted
+            counted += [rule for _, _, _, rule in findings if rule is not None]
+            record = splice(record, findings)
+        raise Unscrubbable("unstable")
+
+    def find(self, record: bytes) -> list[Finding]:
+        """What one pass finds: sorted, without overlaps. Longer findings win over shorter ones."""
+        findings: list[Finding] = []
+        kept: list[Span] = []
+        leaves: list[View] = []
+        self._unfold(View(record, range(len(record) + 1)), leaves, findings, kept)
+        for leaf, hits in self._scan(leaves):
+            if leaf.scalar:
+                self._scalar(leaf, hits, findings)
+            else:
+                self._text(leaf, hits, findings)
+        return _longest(findings, kept)
+
+    # Unfolding
+
+    def _unfold(self, view: View, leaves: list[View], findings: list[Finding], kept: list[Span]) -> None:
+        pending = [view]
+        while pending:
+            view = pending.pop()
+            text = view.text
+            documents: list[Span] = []
+            if b"{" in text or b"[" in text:
+                for document in _documents(text):
+                    documents.append((document.start, document.end))
+                    self._document(view, document, pending, leaves, findings, kept)
+            leaves.append(replace(view, documents=tuple(documents)))
+            if b"\\" in text or b"%" in text:
+                pending.extend(self._decoded(view))
+
+    def _decoded(self, view: View) -> Iterator[View]:
+        for encoding in ENCODINGS:
+            mapped = decode_mapped(view.text, encoding)
+            if mapped is None:
+                continue
+            if view.depth == MAX_DEPTH:
+                raise Unscrubbable("encoded too deep")
+            text, inner = mapped
+            outer = view.offsets
+            quotes = view.quotes + (encoding is JSON)
+            yield View(text, array("L", (outer[at] for at in inner)), view.depth + 1, quotes)
+
+    def _document(
+        self,
+        view: View,
+        document: Document,
+        pending: list[View],
+        leaves: list[View],
+        findings: list[Finding],
+        kept: list[Span],
+    ) -> None:
+        gone: list[Span] = []
+        for members in document.objects:
+            rules = [self._member(view, member, kept) for member in members]
+            for number, (member, rule) in enumerate(zip(members, rules, strict=True)):
+                if rule is not None:
+                    gone.append(member.value)
+                    self._remove(view, members, rules, number, rule, findings)
+                elif TOKEN.search(view.text, *member.key) is None:
+                    leaves.append(view.part(*member.key))
+        gone.sort()
+        for start, end in document.strings:
+            if not _within(start, gone):
+                pending.append(view.part(start, end))
+        for start, end in document.scalars:
+            if not _within(start, gone):
+                part = view.part(start, end)
+                leaves.append(View(part.text, part.offsets, part.depth, part.quotes, scalar=True))
+
+    def _member(self, view: View, member: Member, kept: list[Span]) -> Rule | None:
+        path = [segment for key in member.path for segment in reversed((decode(key) or key).lower().split(b"."))]
+        value = view.text[member.value[0] : member.value[1]]
+        plain = value[1:-1] if value.startswith(b'"') else value
+        number = self._plan.names.rule(path)
+        if number is not None:
+            return None if TOKEN.fullmatch(plain) else self._plan.key_rules[number]
+        if self._plan.keep_shapes and self._plan.kept(path, plain):
+            kept.append(view.span(*member.value))
+        return None
+
+    def _remove(
+        self, view: View, members: list[Member], rules: list[Rule | None], number: int, rule: Rule, findings: list[Finding]
+    ) -> None:
+        member = members[number]
+        if not rule.delete:
+            start, end = member.value
+            value = view.text[start:end]
+            value = (decode(value[1:-1]) or value) if value.startswith(b'"') else value
+            findings.append((*view.span(start, end), view.quote(b'"' + rule.replace(value) + b'"'), rule))
+            return
+        start, end = member.key[0] - 1, member.value[1]
+        if number + 1 < len(members):
+            end = members[number + 1].key[0] - 1
+        elif any(each is None or not each.delete for each in rules):
+            # The last one goes with the comma behind the last member that stays; those between go by themselves.
+            last = max(at for at, each in enumerate(rules) if each is None or not each.delete)
+            comma = view.text.index(b",", members[last].value[1])
+            if last + 1 < number:
+                findings.append((*view.span(comma, members[last + 1].key[0] - 1), b"", None))
+            else:
+                start = comma
+        findings.append((*view.span(start, end), b"", rule))
+
+    # Finding
+
+    def _scan(self, leaves: list[View]) -> Iterator[tuple[View, list[tuple[int, int]]]]:
+        """All leaves in one scan: each with its hits as (end, what)."""
+        starts: list[int] = []
+        size = 0
+        for leaf in leaves:
+            starts.append(size)
+            size += len(leaf.text) + 1
+        hits: dict[int, list[tuple[int, int]]] = {}
+        joined = b"\n".join([*(leaf.text for leaf in leaves), b""])
+        for hit in self._plan.scan(joined):
+            number = bisect_right(starts, (hit >> 8) - 1) - 1
+            hits.setdefault(number, []).append(((hit >> 8) - starts[number], hit & 0xFF))
+        for number, found in hits.items():
+            yield leaves[number], found
+
+    def _scalar(self, view: View, hits: list[tuple[int, int]], findings: list[Finding]) -> None:
+        text = view.text + b"\n"
+        for end, what in hits:
+            for find, rule in self._plan.finders[what - SHAPES] if what >= SHAPES else ():
+                span = find(text, end)
+                if span is not None:
+                    replacement = view.quote(b'"' + rule.replace(text[span[0] : span[1]]) + b'"')
+                    findings.append((*view.span(0, len(view.text)), replacement, rule))
+
+    def _text(self, view: View, hits: list[tuple[int, int]], findings: list[Finding]) -> None:
+        text = view.text + b"\n"  # finders look one byte beyond
+        for end, what in hits:
+            if end > len(view.text) or _within(end - 1, view.documents):
+                continue
+            if what == KEY:
+                self._text_key(view, text, end, findings)
+            elif what != INTRODUCER:
+                for find, rule in self._plan.finders[what - SHAPES]:
+                    span = find(text, end)
+                    if span is not None:
+                        self._shape(view, text, span, rule, findings)
+
+    def _shape(self, view: View, text: bytes, span: Span, rule: Rule, findings: list[Finding]) -> None:
+        start, end = span[0], min(span[1], len(view.text))
+        if self._plan.keep_shapes and self._kept(text, start):
+            return
+        replacement = rule.replace(text[start:end])
+        if rule.bare and text[start:end].isdigit():
+            before = text[max(0, start - 16) : start].rstrip(b" \t")
+            if before.endswith(b'":') and text[end] in b",}] \t\r\n":
+                replacement = b'"' + replacement + b'"'
+        findings.append((*view.span(start, end), view.quote(replacement), rule))
+
+    def _kept(self, text: bytes, start: int) -> bool:
+        """Whether what begins at `start` in running text is the value of a key that is kept, and has its shape."""
+        token = _KEPT_TOKEN.search(text, max(0, start - 128), start)
+        at = token.start() if token else start
+        value = _KEPT_VALUE.match(text, at)
+        head = text[max(0, at - 64) : at].rstrip(b"\\\"' \t")
+        if value is None or not head.endswith((b":", b"=")):
+            return False
+        head = head[:-1].rstrip(b"\\\"' \t")
+        return any(
+            self._plan.kept(list(reversed(name.split(b"."))), value[0]) for name in names_before(head, len(head))
+        )
+
+    def _text_key(self, view: View, text: bytes, end: int, findings: list[Finding]) -> None:
+        quoted = quoted_key(text, end)
+        if quoted is not None:
+            names, at = [text[quoted.key_start : end].lower()], quoted.value_at
+        else:
+            assign = ASSIGN.match(text, end)
+            if assign is None:
+                return
+            names, at = names_before(text, end), assign.end()
+        for name in names:
+            number = self._plan.names.rule(name.split(b".")[::-1])
+            if number is not None:
+                break
+        else:
+            return
+        if TOKEN.match(text, at) or TOKEN.match(text, at + 1):
+            return  # final
+        rule = self._plan.key_rules[number]
+        value = value_at(text, at)
+        if value is not None:
+            inner = value.inner
+        elif quoted is not None:
+            inner = quoted.bare(text)
+        else:
+            assert assign is not None
+            inner = bare_value(text, at, name, end - len(name), assign[1])
+        if inner is None or inner[0] >= len(view.text):
+            return
+        inner = inner[0], min(inner[1], len(view.text))
+        if quoted is not None and rule.delete:
+            outer = quoted.member(text, value.outer if value else inner)
+            if outer is not None:
+                findings.append((*view.span(*outer), b"", rule))
+                return
+        replacement = rule.replace(text[inner[0] : inner[1]])
+        if quoted is not None and (value is None or value.inner == value.outer):
+            replacement = b'"' + replacement + b'"'
+        findings.append((*view.span(*inner), view.quote(replacement), rule))
+
+
+_KEPT_TOKEN = re.compile(rb"[^\\\"'\s:=,;&]+$")
+_KEPT_VALUE = re.compile(rb"[^\\\"'\s:=,;&]+")
+
+
+def _documents(text: bytes) -> Iterator[Document]:
+    """The JSON objects and arrays that stand in a text, outermost only."""
+    at = 0
+    for _ in range(_MAX_DOCUMENTS):
+        first = _DOCUMENT.search(text, at)
+        if first is None:
+            return
+        document = parse(text, first.start())
+        if document is None:
+            at = first.start() + 1
+        else:
+            yield document
+            at = document.end
+
+
+def _within(at: int, spans: Sequence[Span]) -> bool:
+    number = bisect_right(spans, (at, 1 << 62)) - 1
+    return number >= 0 and spans[number][0] <= at < spans[number][1]
+
+
+def _longest(findings: list[Finding], kept: list[Span]) -> list[Finding]:
+    findings.sort(key=lambda finding: (finding[0] - finding[1], finding[0], finding[3] is None))
+    kept = sorted(kept)
+    chosen: list[Finding] = []
+    taken: list[Span] = []
+    for finding in findings:
+        start, end = finding[0], finding[1]
+        at = bisect_right(taken, (start, end))
+        if (at and taken[at - 1][1] > start) or (at < len(taken) and taken[at][0] < end):
+            continue
+        if _within(start, kept):
+            continue
+        taken.insert(at, (start, end))
+        chosen.insert(at, finding)
+    return chosen
