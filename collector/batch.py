@@ -54,6 +54,6 @@ class Batch:
     last_time: Nanoseconds
     positions: tuple[Position, ...] = ()
     heads: Sequence[bytes] | None = None
-    """Per record the opening of its stored JSON line, e.g. `{"time":"…","stream":"stdout"`; None: `first_time` for all."""
+    """Per record the opening of its stored JSON line (`{"time":"…","stream":"stdout"`); None: `first_time` for all."""
     input_bytes: int = 0
     """What was read from the source for this batch, envelopes and line ends included: the ledger's unit."""

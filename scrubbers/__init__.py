@@ -1,9 +1,9 @@
 """Decides what is personal and removes it. A library that works on bytes.
 
-    from scrubbers import Scrubber, load_policy
+from scrubbers import Scrubber, load_policy
 
-    scrubber = Scrubber(load_policy())
-    scrubber.scrub(b'{"email":"x@y.io","n":1.10}\\n').body  # b'{"n":1.10}\\n'
+scrubber = Scrubber(load_policy())
+scrubber.scrub(b'{"email":"x@y.io","n":1.10}\\n').body  # b'{"n":1.10}\\n'
 """
 
 from scrubbers.engine import Quarantined, Scrubbed, Scrubber

@@ -64,7 +64,7 @@ def decode_mapped(text: bytes, encoding: Encoding) -> "tuple[bytes, array[int]] 
     None if there is nothing to decode.
     """
     parts: list[bytes] = []
-    offsets: "array[int]" = array("L")
+    offsets: array[int] = array("L")
     done = 0
     for match in encoding.unit.finditer(text):
         start = match.start()

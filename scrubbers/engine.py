@@ -31,6 +31,18 @@ class Scrubbed:
     deep: int = 0
 
 
+@dataclass(slots=True, frozen=True)
+class Explained:
+    """One finding in a record: the bytes from `start` to `end` become `replacement`."""
+
+    rule: str
+    action: str
+    start: int
+    end: int
+    tier: int
+    replacement: bytes
+
+
 _NOTHING: Mapping[tuple[str, str], int] = {}
 
 
@@ -78,6 +90,19 @@ class Scrubber:
             return "[REDACTED:unscrubbable]"
         return text if scrubbed.body is lines else scrubbed.body.decode("utf-8", "replace")
 
+    def explain(self, line: bytes) -> list[Explained]:
+        """What is found in one record, by which rule and tier, as if it came alone. Offsets are into the record."""
+        text = line.rstrip(b"\n").replace(b"\n", b" ") + b"\n"
+        findings, doubtful = self._locator.locate(text)
+        tier = 3 if doubtful else 2
+        if doubtful:
+            findings = self._reference.find(text[:-1])
+        return [
+            Explained(rule.name, rule.action, start, end, tier, replacement or b"")
+            for start, end, replacement, rule in findings
+            if rule is not None
+        ]
+
     def _deep(
         self,
         text: bytes,
@@ -98,7 +123,7 @@ class Scrubber:
                 quarantined.append(Quarantined(index, str(reason)))
                 replaced.append((start, end + 1, b"", None))
                 continue
-            except Exception:  # noqa: BLE001 - fail closed: whatever went wrong, the record does not pass
+            except Exception:  # fail closed: whatever went wrong, the record does not pass
                 index, reached = index + text.count(b"\n", reached, start), start
                 quarantined.append(Quarantined(index, "internal error"))
                 replaced.append((start, end + 1, b"", None))

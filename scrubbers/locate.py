@@ -55,9 +55,7 @@ class Locator:
             findings, doubts = _without_doubtful(text, findings, doubts)
         return findings, doubts
 
-    def _walk(
-        self, text: bytes, hits: list[Hit], findings: list[Finding], doubts: list[int], coded: list[int]
-    ) -> None:
+    def _walk(self, text: bytes, hits: list[Hit], findings: list[Finding], doubts: list[int], coded: list[int]) -> None:
         # The hot loop: bound locals, and the commonest notation (a JSON member) in line.
         member, decided, lasts, rules = _MEMBER, self._names.decided, self._names.lasts, self._rules
         finders, rfind, found = self._finders, text.rfind, findings.append
@@ -107,12 +105,8 @@ class Locator:
             elif what == INTRODUCER:
                 coded.append(end)
 
-    def _shape(
-        self, text: bytes, start: int, end: int, rule: Rule, findings: list[Finding], doubts: list[int]
-    ) -> None:
-        if text[end] in _ALNUM or (
-            start and text[start - 1] in _ALNUM and (start < 2 or text[start - 2] != 0x5C)
-        ):
+    def _shape(self, text: bytes, start: int, end: int, rule: Rule, findings: list[Finding], doubts: list[int]) -> None:
+        if text[end] in _ALNUM or (start and text[start - 1] in _ALNUM and (start < 2 or text[start - 2] != 0x5C)):
             doubts.append(start)  # once it is gone, what stands beside it has a guard that it had not
             return
         value = text[start:end]
@@ -145,7 +139,8 @@ class Locator:
         if not head.endswith((b":", b"=")):
             return False
         head = head[:-1].rstrip(_AROUND_KEY)
-        return any(name[name.rfind(b".") + 1 :] in self._plan.keep_names.lasts for name in names_before(head, len(head)))
+        lasts = self._plan.keep_names.lasts
+        return any(name[name.rfind(b".") + 1 :] in lasts for name in names_before(head, len(head)))
 
     def _text_key(self, text: bytes, end: int, findings: list[Finding], doubts: list[int]) -> None:
         assign = ASSIGN.match(text, end)

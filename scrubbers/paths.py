@@ -17,7 +17,10 @@ def spellings(segment: str) -> frozenset[bytes]:
     """
     words = [word.encode() for word in segment.lower().replace("-", "_").replace(" ", "_").split("_") if word]
     usual = (
-        {b"".join(map(bytes.__add__, words, (*separators, b""))) for separators in product(_SEPARATORS, repeat=len(words) - 1)}
+        {
+            b"".join(map(bytes.__add__, words, (*separators, b"")))
+            for separators in product(_SEPARATORS, repeat=len(words) - 1)
+        }
         if len(words) <= _MAX_WORDS
         else {separator.join(words) for separator in _SEPARATORS}
     )

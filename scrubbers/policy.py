@@ -96,7 +96,8 @@ class Policy(Settings):
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Self:
-        hashing = any(rule.action is Action.HASH for rule in (*self.keys, *self.patterns))
+        actions = [*(rule.action for rule in self.keys), *(rule.action for rule in self.patterns)]
+        hashing = Action.HASH in actions
         if hashing and self.hash is None:
             refuse((("hash",), "is missing, and a rule hashes; write `hash: {key: ${file:/path/to/key}}`"))
         if self.hash is not None and len(self.hash.key.get_secret_value()) < 16:

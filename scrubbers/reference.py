@@ -28,7 +28,7 @@ _DOCUMENT = re.compile(rb'[{\[][ \t\r\n]*["{\[\]}0-9tfn-]')
 _MAX_DOCUMENTS = 64  # JSON documents looked for in one text
 
 
-class Unscrubbable(Exception):  # noqa: N818 - what happened, not an error of ours
+class Unscrubbable(Exception):
     """A record that cannot be made clean for sure; the message is a reason, without contents."""
 
 
@@ -157,7 +157,13 @@ class Reference:
         return None
 
     def _remove(
-        self, view: View, members: list[Member], rules: list[Rule | None], number: int, rule: Rule, findings: list[Finding]
+        self,
+        view: View,
+        members: list[Member],
+        rules: list[Rule | None],
+        number: int,
+        rule: Rule,
+        findings: list[Finding],
     ) -> None:
         member = members[number]
         if not rule.delete:
@@ -261,6 +267,7 @@ class Reference:
             return  # final
         rule = self._plan.key_rules[number]
         value = value_at(text, at)
+        inner: Span | None
         if value is not None:
             inner = value.inner
         elif quoted is not None:

@@ -5,8 +5,6 @@ import re
 from scrubbers.detectors.detector import LEFT, RIGHT, Detector, Span, Trigger
 
 
-
-
 def _aws(text: bytes, end: int) -> Span | None:
     found = _AWS.match(text, end - 4)
     return found.span() if found else None
