@@ -193,9 +193,8 @@ class Locator:
             side.append(plain)
             side.append(b"\n")
             size += len(plain) + 1
-        for hit in self._plan.scan(b"".join(side)) if side else ():
-            if hit & 0xFF != INTRODUCER:
-                doubts.append(starts[bisect_right(offsets, (hit >> 8) - 1) - 1])
+        seen = self._plan.scan(b"".join(side)) if side else []
+        doubts += [starts[bisect_right(offsets, (hit >> 8) - 1) - 1] for hit in seen if hit & 0xFF != INTRODUCER]
 
 
 def _lines(text: bytes, start: int, end: int, rule: Rule, findings: list[Finding]) -> None:
