@@ -80,7 +80,7 @@ class FileSource:
         self._tracker = Tracker(
             name, self._tail, positions or {}, start=options.start, worker=worker, workers=workers, clock=clock
         )
-        self._ready: deque[FileKey] = deque()
+        self.ready: deque[FileKey] = deque()
         self._queued: set[FileKey] = set()
         self._open: OrderedDict[FileKey, Tail] = OrderedDict()  # least recently read first
         self._paths: dict[str, FileKey] = {}
@@ -97,12 +97,12 @@ class FileSource:
             while True:
                 if watching and await watcher.follow(self._roots):
                     self._due = 0.0
-                if self._clock() >= self._next_scan() or (finishing and not self._ready):
-                    for batch in await in_thread(self._scan):
+                if self._clock() >= self._next_scan() or (finishing and not self.ready):
+                    for batch in await in_thread(self.scan):
                         await emit(batch)
-                for batch in await in_thread(self._round):
+                for batch in await in_thread(self.turns):
                     await emit(batch)
-                if self._ready:
+                if self.ready:
                     await asyncio.sleep(0)
                 elif not self._once:
                     await self._wait()
@@ -112,11 +112,16 @@ class FileSource:
                     finishing = True
         finally:
             await watcher.stop()
-            self._tracker.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        self._tracker.close()
 
     # In a thread; never two at a time ---------------------------------------------------------------------------------
 
-    def _scan(self) -> list[Batch]:
+    def scan(self) -> list[Batch]:
+        """Look for files and for news of them; positions to be committed."""
         began, self._stale = self._clock(), False
         batches = self._tracker.update(discover(self._options.include, self._options.exclude))
         self._paths = {}
@@ -134,12 +139,12 @@ class FileSource:
         self._due = max(self._earliest, began + (_BACKUP * interval if self._options.watch == "inotify" else interval))
         return batches
 
-    def _round(self) -> list[Batch]:
+    def turns(self) -> list[Batch]:
         """A turn for each file that is ready, until there is about one batch to hand on."""
         batches: list[Batch] = []
         size = 0
-        while self._ready and size < TARGET_BYTES:
-            key = self._ready.popleft()
+        while self.ready and size < TARGET_BYTES:
+            key = self.ready.popleft()
             self._queued.discard(key)
             tail = self._tracker.tails.get(key)
             if tail is None:
@@ -168,7 +173,7 @@ class FileSource:
     def _enqueue(self, key: FileKey) -> None:
         if key not in self._queued:
             self._queued.add(key)
-            self._ready.append(key)
+            self.ready.append(key)
 
     def _limit_open(self) -> None:
         """Close what was not read for longest; of those that have lost their path only if there are no others."""
@@ -213,7 +218,7 @@ class FileSource:
 
     async def _wait(self) -> None:
         """Until a file has changed or it is time to look for files."""
-        while not self._ready and (rest := self._next_scan() - self._clock()) > 0:
+        while not self.ready and (rest := self._next_scan() - self._clock()) > 0:
             self._news.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), rest)

@@ -104,9 +104,10 @@ class Tail:
         """That of the open file, wherever it is now."""
         return os.fstat(self._content.fileno()) if self._content is not None else None
 
-    def check(self) -> None:
-        """Notice now if the file was truncated."""
+    def check(self) -> Content:
+        """The open file; if it was truncated, that is noticed now."""
         self._read(0)
+        return self.open()
 
     def _find(self) -> Content:
         """By its path, or else, as it may have been renamed since, by its inode in the same folder."""

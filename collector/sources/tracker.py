@@ -98,7 +98,10 @@ class Tracker:
             at_path = paths.get(tail.path) or _key_at(tail.path)
             self._follow(tail, mine.get(tail.key), left=at_path != tail.key)
         announced = self._adopt([file for key, file in mine.items() if key not in self.tails])
-        self._waiting = {key: waiting for key, waiting in self._waiting.items() if key in mine}
+        for key in self._waiting.keys() - mine.keys():
+            tail = self._waiting.pop(key).tail
+            if tail.previous:
+                self._leave(tail)
         self._first = False
         return announced
 
@@ -133,6 +136,8 @@ class Tracker:
             assert status is not None
             signature = (status.st_size, status.st_mtime_ns)
         if signature != tail.signature:
+            if file is not None and not tail.is_open and self._reborn(tail, file):
+                return
             tail.signature, tail.more, tail.ended = signature, True, False
             self._idle_since.pop(tail.key, None)
         if not left:
@@ -143,16 +148,32 @@ class Tracker:
             if tail.ended and file is None:
                 self.release(tail)
 
+    def _reborn(self, tail: Tail, file: Found) -> bool:
+        """Open a file that was closed; whether its inode turns out to belong to another file by now, perhaps a copy."""
+        epoch = tail.epoch
+        try:
+            tail.open()
+        except OSError:
+            return False  # told when it is to be read
+        if tail.epoch == epoch or not _is_rotated(file.path):
+            return False
+        del self.tails[tail.key]
+        self._waiting[tail.key] = _Waiting(tail, (-1, -1))
+        return True
+
     def release(self, tail: Tail) -> None:
         """Let go of a file that has no path any more."""
         tail.close()
         self.tails.pop(tail.key, None)
         self._idle_since.pop(tail.key, None)
+        self._leave(tail)
+        events.FileClosed(self._source, tail.path, tail.mark.offset).emit()
+
+    def _leave(self, tail: Tail) -> None:
         self._left[tail.key] = (tail.epoch, tail.checkpoint)
         self._left.move_to_end(tail.key)
         while len(self._left) > _MOST_LEFT:
             self._left.popitem(last=False)
-        events.FileClosed(self._source, tail.path, tail.mark.offset).emit()
 
     def leaving(self, tail: Tail) -> bool:
         """Whether its path does not lead to it any more: once closed, it may never be found again."""
@@ -175,6 +196,7 @@ class Tracker:
                 announce = self._begin(tail, file, waiting)
             except OSError as error:
                 failed(self._source, file.path, error)
+                tail.close()
                 announce = False
                 if file.key not in self.tails and not _is_rotated(file.path):
                     self.tails[file.key] = tail  # what it holds is read once it can be opened
@@ -196,8 +218,8 @@ class Tracker:
             else:
                 tail.resume(epoch, checkpoint)
             self.tails[tail.key] = tail
-            tail.open()
-            return False
+            if not self._reborn(tail, file):
+                return False
         original = self._original(tail, file, waiting)
         if original is None:
             tail.close()
@@ -213,7 +235,9 @@ class Tracker:
 
     def _original(self, tail: Tail, file: Found, waiting: _Waiting | None) -> Mark | None:
         """The mark up to which another file's reading covers this one; START if none; None to wait."""
-        if waiting and waiting.key and waiting.signature == file.signature:
+        if waiting and waiting.signature == file.signature:
+            if waiting.key is None:
+                return None
             sibling = self.tails.get(waiting.key)
             if sibling and sibling.epoch == waiting.epoch:
                 return None
@@ -224,20 +248,25 @@ class Tracker:
                     return Mark.at(waiting.length, tail.open(), ended.mark.format) if short else ended.mark
         if not _is_rotated(file.path):
             return self._renumbered(tail)
-        siblings = [other for other in self.tails.values() if other.home == tail.home]
-        if not siblings and not any(self._ended(tail)):
+        family = [other for other in self.tails.values() if other.home == tail.home]
+        if not family and not any(self._ended(tail)):
             return START
         content = tail.open()
-        for sibling in siblings:
-            length = starts_with(sibling.open(), content)
-            if length is not None:
-                self._waiting[tail.key] = _Waiting(tail, file.signature, sibling.key, sibling.epoch, length)
-                return None
-        if (content.fixed and not content.complete) or not content.read(0, 1):
+        # Rotated files are not copied but compressed; what may equal them otherwise is another file.
+        siblings = [other for other in family if content.fixed or not _is_rotated(other.seen) or self.leaving(other)]
+        if not content.read(0, 1):
             self._waiting[tail.key] = _Waiting(tail, file.signature)
             return None
         for sibling in siblings:
-            sibling.check()
+            length = starts_with(sibling.check(), content)
+            if length is not None:
+                self._waiting[tail.key] = _Waiting(tail, file.signature, sibling.key, sibling.epoch, length)
+                return None
+        if content.fixed and not content.complete:
+            self._waiting[tail.key] = _Waiting(tail, file.signature)
+            return None
+        for sibling in siblings:
+            sibling.check()  # if it was truncated while it was compared, its content has ended now
         return self._match(tail, content, self._ended(tail))
 
     def _renumbered(self, tail: Tail) -> Mark:
@@ -259,7 +288,8 @@ class Tracker:
     def _ended(self, tail: Tail) -> Iterator[_Ended]:
         """The ended contents of the file's family that no file continues yet."""
         known = [(key, epoch, point) for key, (epoch, point) in self._left.items() if point.home == tail.home]
-        known += [(key, live.epoch, live.checkpoint) for key, live in self.tails.items() if live.home == tail.home]
+        living = [*self.tails.values(), *(waiting.tail for waiting in self._waiting.values())]
+        known += [(live.key, live.epoch, live.checkpoint) for live in living if live.home == tail.home]
         for key, epoch, point in known:
             marks = [_Ended(key, epoch, point.mark)] if key in self._left else []
             marks += [_Ended(key, epoch - 1, point.previous)] if point.previous else []
@@ -268,7 +298,9 @@ class Tracker:
     def _continue(self, tail: Tail, ended: _Ended) -> None:
         self._continued.add(ended.name)
         tail.follows = ended.name
-        if (live := self.tails.get(ended.key)) and live.epoch == ended.epoch + 1:
+        waiting = self._waiting.get(ended.key)
+        live = self.tails.get(ended.key) or (waiting.tail if waiting else None)
+        if live and live.epoch == ended.epoch + 1:
             live.previous = None
 
 

@@ -1,0 +1,107 @@
+"""A source driven by hand: no loop, no clock but the test's, and a commit that can be torn off anywhere."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.batch import Batch, Position
+from collector.sources.file import FileOptions, FileSource
+
+NOW = 1_800_000_000_000_000_000
+
+
+class Gate:
+    """Stands for the pipeline: keeps what was committed, and restarts the source from there."""
+
+    def __init__(self, include: Path | str, *, redact: Callable[[bytes], bytes] = bytes, **options: Any) -> None:
+        self.options = FileOptions(include=(str(include),), **options)
+        self.redact, self.time = redact, 0.0
+        self.positions: dict[str, Position] = {}
+        self.committed: list[Batch] = []
+        self.pending: list[Batch] = []
+        self.restart()
+
+    def restart(self, *, keep: int = 0, **arguments: Any) -> None:
+        """Kill the source; of what it handed on only the first `keep` batches were committed."""
+        self.commit(keep)
+        self.pending = []
+        if hasattr(self, "source"):
+            self.source.close()
+        self.source = FileSource(
+            "files",
+            self.options,
+            redact=self.redact,
+            positions=dict(self.positions),
+            now=lambda: NOW,
+            clock=lambda: self.time,
+            **arguments,
+        )
+
+    def step(self) -> None:
+        """Look for files and read all that there is."""
+        self.pending += self.source.scan()
+        while self.source.ready:
+            self.pending += self.source.turns()
+
+    def commit(self, count: int | None = None) -> None:
+        count = len(self.pending) if count is None else count
+        for batch in self.pending[:count]:
+            self.committed.append(batch)
+            for position in batch.positions:
+                known = self.positions.get(position.key)
+                assert known is None or position.epoch >= known.epoch
+                self.positions[position.key] = position
+        self.pending = self.pending[count:]
+
+    def settle(self) -> None:
+        """Long enough for everything that lingers."""
+        for _ in range(4):
+            self.step()
+            self.time += 10
+        self.step()
+        self.commit()
+
+    def read(self) -> list[bytes]:
+        self.step()
+        self.commit()
+        return self.lines()
+
+    def lines(self) -> list[bytes]:
+        return [line for batch in self.committed for line in records(batch)]
+
+    def counts(self) -> Counter[bytes]:
+        return Counter(self.lines())
+
+
+def records(batch: Batch) -> list[bytes]:
+    assert batch.body == b"" or batch.body.endswith(b"\n")
+    lines = batch.body.split(b"\n")[:-1]
+    assert len(lines) == batch.records
+    assert batch.heads is None or len(batch.heads) == batch.records
+    return lines
+
+
+@pytest.fixture(scope="session")
+def gate() -> type[Gate]:
+    return Gate
+
+
+@pytest.fixture(scope="session")
+def collect() -> Callable[..., list[Batch]]:
+    """Run a source to its end."""
+
+    def run(source: Any) -> list[Batch]:
+        batches: list[Batch] = []
+
+        async def emit(batch: Batch) -> None:
+            records(batch)
+            batches.append(batch)
+
+        asyncio.run(source.run(emit))
+        return batches
+
+    return run
