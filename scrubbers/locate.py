@@ -59,6 +59,7 @@ class Locator:
         # The hot loop: bound locals, and the commonest notation (a JSON member) in line.
         member, decided, lasts, rules = _MEMBER, self._names.decided, self._names.lasts, self._rules
         finders, rfind, found = self._finders, text.rfind, findings.append
+        guarded, numbers = self._plan.guarded, self._plan.numbers
         covered = 0  # behind the closing quote of a member, nothing found there can reach further
         for hit in hits:
             end = hit >> 8
@@ -66,9 +67,15 @@ class Locator:
                 continue
             what = hit & 0xFF
             if what >= SHAPES:
-                if what == GUARDED and text[end - 12 : end].isdigit() and not 0x32 <= text[end - 12] <= 0x36:
-                    continue  # a long number that no card begins like: time stamps and counters, by far the most
-                for find, rule in finders[what - SHAPES]:
+                looking = finders[what - SHAPES]
+                if what == GUARDED:
+                    if text[end - 12 : end].isdigit():
+                        if not 0x32 <= text[end - 12] <= 0x36:
+                            continue  # a number that no card begins like: time stamps and counters, by far the most
+                        looking = numbers
+                    else:
+                        looking = guarded[text[end - 1]]
+                for find, rule in looking:
                     span = find(text, end)
                     if span is not None:
                         self._shape(text, span[0], span[1], rule, findings, doubts)

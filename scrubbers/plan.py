@@ -87,6 +87,13 @@ class Plan:
         for introducer in _INTRODUCERS:
             (literals if _LITERAL.fullmatch(introducer) else others).append((introducer, INTRODUCER, False))
         number = self._finders(finder for trigger in guarded for finder in watched[trigger])
+        self.guarded: list[tuple[Finder, ...]] = [
+            tuple(dict.fromkeys(finder for trigger in guarded if last in trigger.ends for finder in watched[trigger]))
+            for last in range(256)
+        ]
+        """The finders of guarded shapes, by the byte that the report ended on."""
+        self.numbers = tuple(finder for finder in self.finders[0] if finder[1].bare)
+        """Those that find numbers written in one piece."""
         if guarded:
             joined = b"(?:" + b"|".join(trigger.expression for trigger in guarded) + b")"
             shapes += [(b"[^0-9A-Za-z]" + joined, number, False), (b"^" + joined, number, False)]

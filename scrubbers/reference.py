@@ -104,7 +104,8 @@ class Reference:
                     self._document(view, document, pending, leaves, findings, kept)
             leaves.append(replace(view, documents=tuple(documents)))
             if b"\\" in text or b"%" in text:
-                pending.extend(self._decoded(view))
+                for start, end in _between(documents, len(text)):
+                    pending.extend(self._decoded(view.part(start, end)))
 
     def _decoded(self, view: View) -> Iterator[View]:
         for encoding in ENCODINGS:
@@ -306,6 +307,15 @@ def _documents(text: bytes) -> Iterator[Document]:
         else:
             yield document
             at = document.end
+
+
+def _between(documents: list[Span], size: int) -> Iterator[Span]:
+    """The text around the documents: what is in them is decoded string by string."""
+    at = 0
+    for start, end in [*documents, (size, size)]:
+        if start > at:
+            yield at, start
+        at = end
 
 
 def _within(at: int, spans: Sequence[Span]) -> bool:

@@ -111,7 +111,7 @@ DETECTORS = (
         name="phone",
         about="Phone numbers: international with `+`, and North American with area code and separators.",
         triggers=(
-            Trigger(rb"\+[0-9](?:[ ().-]?[ ().-]?[0-9]){4}", guarded=True),
+            Trigger(rb"\+[0-9](?:[ ().-]?[ ().-]?[0-9]){4}", guarded=True, ends=b"0123456789"),
             DIGIT_GROUPS,
         ),
         find=_phone,

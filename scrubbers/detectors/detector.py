@@ -19,18 +19,21 @@ class Trigger:
 
     `guarded`: stands behind a left guard; all such triggers are joined into one automaton, which costs one pass over
     the block whatever their number. Others should begin with a rare literal. It must report once per thing: end it
-    where it cannot go on.
+    where it cannot go on. `ends`: the bytes that the report of a guarded trigger can end on; the joined automaton does
+    not tell which of them it was.
     """
 
     expression: bytes
     guarded: bool = False
     caseless: bool = False
+    ends: bytes = b""
 
 
 DIGIT_GROUPS = Trigger(
     rb"[0-9][0-9][0-9](?:-[0-9][0-9]-[0-9][0-9]|(?:\)|\)?[ .-])[0-9]{3}[ .-][0-9][0-9]"
     rb"|[0-9](?:[ -]?[0-9]{4}[ -]?[0-9]{4}|[ -][0-9]{6}[ -]))",
     guarded=True,
+    ends=b"0123456789 -",
 )
 """Digits grouped as people write card, phone and social security numbers. Shared by their detectors, because the three
 joined by their common beginning stay one small automaton, and apart they do not (half the speed)."""

@@ -116,7 +116,9 @@ DETECTORS = (
     Detector(
         name="iban",
         about="International bank account numbers, by country format and check digits.",
-        triggers=(Trigger(rb"[A-Z][A-Z][0-9][0-9][A-Z0-9 ]", guarded=True),),
+        triggers=(
+            Trigger(rb"[A-Z][A-Z][0-9][0-9][A-Z0-9 ]", guarded=True, ends=b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ "),
+        ),
         find=_iban,
         canonical=compact,
         must=(

@@ -23,11 +23,12 @@ def _userinfo(text: bytes, at: int) -> Span | None:
 
 
 def _url_password(text: bytes, end: int) -> Span | None:
+    found = _userinfo(text, end - 1)
+    if found is None:
+        return None
     # A password may hold an `@`: the last one before the host counts, and it reports for itself.
     rest = _HOST.match(text, end)
-    if rest and rest[1] == b"@":
-        return None
-    return _userinfo(text, end - 1)
+    return None if rest and rest[1] else found
 
 
 _HOST = re.compile(rb"[^\s/?#\"'<>@]{0,255}(@?)")
@@ -129,7 +130,7 @@ DETECTORS = (
     Detector(
         name="ipv6",
         about="Public IPv6 addresses (2000::/3).",
-        triggers=(Trigger(rb"[23][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]:[0-9a-fA-F]*:", guarded=True),),
+        triggers=(Trigger(rb"[23][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]:[0-9a-fA-F]*:", guarded=True, ends=b":"),),
         find=_ipv6,
         must=("2a02:8071:1234::1", "2001:db8::8a2e:370:7334", "[2606:4700::1111]:443", "2001:DB8:0:0:8:800:200C:417A"),
         must_not=("fe80::1", "::1", "fd00:2001:db8::1", "std::vector", "2026:09:21", "12:34:56"),

@@ -12,7 +12,7 @@ from scrubbers.detectors.detector import Span
 from scrubbers.paths import spellings
 
 ASSIGN = re.compile(rb"[ \t]{0,2}(=>|=(?!=)|:(?![:/]))[ \t]{0,2}")
-_NAME = re.compile(rb"[A-Za-z0-9_.-]+$")
+_IN_NAME = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-"
 _WORDS = re.compile(rb"(?:[A-Za-z0-9_.-]+ ){1,3}[A-Za-z0-9_.-]+$")
 _LONGEST_NAME = 64
 
@@ -33,10 +33,9 @@ _CLOSING = b",;)]}>"
 def names_before(text: bytes, end: int) -> list[bytes]:
     """What may be the key that ends at `end`, lower-case, shortest first: one word, or up to four (`credit card`)."""
     head = text[max(0, end - _LONGEST_NAME) : end]
-    word = _NAME.search(head)
-    if word is None:
+    name = head[len(head.rstrip(_IN_NAME)) :]
+    if not name:
         return []
-    name = word[0]
     # The letter of an escape before (`\\nemail=`) is not of the name.
     before = len(head) - len(name)
     if before and head[before - 1] == 0x5C and name[:1] in (b"b", b"f", b"n", b"r", b"t"):
