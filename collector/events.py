@@ -149,6 +149,17 @@ class Dropped(Event):
         telemetry.RECORDS_DROPPED.add(self.records, reason=self.reason, source=self.source, signal=self.signal)
 
 
+@dataclass(slots=True, frozen=True)
+class ResourceWithheld(Event):
+    """The attributes of an origin could not be scrubbed: its records go without them."""
+
+    source: str
+    error: str
+    level = logging.WARNING
+    text = "resource attributes could not be scrubbed and are left out"
+    distinct = ("source", "error")
+
+
 # Sources -------------------------------------------------------------------------------------------------------------
 
 
@@ -225,13 +236,12 @@ class LineCut(Event):
 
 @dataclass(slots=True, frozen=True)
 class SpoolFull(Event):
-    """The spool cannot take more: sources wait. `reason` is limit (spool.max_bytes) or disk."""
+    """The spool cannot take more: sources wait. `reason` is limit (spool.max_bytes), quarantine or disk."""
 
     reason: str
-    bytes: int
-    limit: int
+    message: str
     level = logging.ERROR
-    text = "the spool is full: sources wait until the stores take what it holds"
+    text = "the spool is full: sources wait until there is room"
     distinct = ("reason",)
 
     def count(self) -> None:
@@ -256,6 +266,39 @@ class SpoolRecovered(Event):
     cut_bytes: int
     level = logging.WARNING
     text = "recovered the spool: what was not committed is read again"
+
+
+@dataclass(slots=True, frozen=True)
+class LedgerRebuilt(Event):
+    """The ledger was lost or damaged, and was made anew from the segments."""
+
+    reason: str
+    level = logging.WARNING
+    text = "rebuilt the ledger from the segments"
+
+
+@dataclass(slots=True, frozen=True)
+class SegmentDamaged(Event):
+    """A segment file is not as it was committed; `lost_records` is -1 where that cannot be told."""
+
+    file: str
+    what: str
+    lost_records: int
+    level = logging.ERROR
+    text = "a segment is damaged and was set aside"
+
+
+@dataclass(slots=True, frozen=True)
+class SpoolFailed(Event):
+    """The spool could not write, for another reason than room; nothing is lost, sources wait."""
+
+    message: str
+    level = logging.ERROR
+    text = "the spool cannot write: sources wait"
+    distinct = ()
+
+    def count(self) -> None:
+        telemetry.SPOOL_ERRORS.add(reason="error")
 
 
 # Exports -------------------------------------------------------------------------------------------------------------
@@ -339,6 +382,15 @@ class ExportCrashed(Event):
 
 
 # The gate itself -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, frozen=True)
+class GateRefused(Event):
+    """The gate cannot start; the message says what to mend."""
+
+    message: str
+    level = logging.ERROR
+    text = "the gate cannot start"
 
 
 @dataclass(slots=True, frozen=True)

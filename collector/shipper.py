@@ -37,7 +37,7 @@ class Backoff:
 
 
 class Shipper:
-    """All lanes over one spool. `poll`: seconds after which to look for segments nobody announced."""
+    """All lanes over one spool. `poll`: how often to look for new segments, in seconds."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Shipper:
         exporters: Sequence[Exporter],
         *,
         uploads: int = 4,
-        poll: float = 1.0,
+        poll: float = 0.5,
         backoff: Backoff | None = None,
     ) -> None:
         self._threads = ThreadPoolExecutor((uploads + 1) * len(exporters), thread_name_prefix="export")
@@ -58,22 +58,21 @@ class Shipper:
             for lane in self._lanes:
                 tasks.create_task(lane.run())
 
-    def wake(self) -> None:
-        """Segments may have been sealed."""
-        for lane in self._lanes:
-            lane.wake()
-
-    async def drain(self, seconds: float | None = None) -> bool:
-        """Ship until nothing sealed is left, trying failed ones again at once; False if `seconds` were not enough.
+    async def drain(self, patience: float | None = None) -> bool:
+        """Ship until nothing sealed is left, trying failed ones again at once; False after `patience` seconds in which
+        nothing arrived anywhere.
 
         To be called while `run` runs, when no more segments will be sealed.
         """
         for lane in self._lanes:
             lane.try_again()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await asyncio.gather(*(lane.emptied() for lane in self._lanes))
+        emptied = asyncio.gather(*(lane.emptied() for lane in self._lanes))
+        arrived = -1
+        while arrived != (arrived := sum(lane.arrived for lane in self._lanes)):
+            done, _ = await asyncio.wait({emptied}, timeout=patience)
+            if done:
                 return True
+        emptied.cancel()
         return False
 
     def close(self) -> None:
@@ -108,13 +107,11 @@ class Lane:
         self._delay = 0.0  # seconds to wait after the last of them
         self._failed: dict[str, int] = {}  # by segment: those that failed least go first
         self._sending: dict[asyncio.Task[None], str] = {}
-        self._wake = asyncio.Event()
+        self.arrived = 0  # segments
+        self._wake = asyncio.Event()  # somebody waits for the lane to look
         self._again = asyncio.Event()
         self._empty = asyncio.Condition()
         self._looked = 0  # how often the lane found nothing to send
-
-    def wake(self) -> None:
-        self._wake.set()
 
     def try_again(self) -> None:
         """End a wait after a failure, and let the next ones begin short."""
@@ -171,7 +168,7 @@ class Lane:
             self._sending[asyncio.create_task(self._send(segment))] = segment.id
 
     async def _something(self) -> None:
-        """Wait until a segment is through, segments are announced, or it is time to look."""
+        """Wait until a segment is through, or it is time to look for others."""
         woken = asyncio.create_task(self._wake.wait())
         try:
             done, _ = await asyncio.wait(
@@ -221,6 +218,7 @@ class Lane:
         if self._failures:
             events.ExportResumed(self.exporter.name, self._failures).emit()
         self._failures = 0
+        self.arrived += 1
         self._failed.pop(segment.id, None)
 
     def _failed_once(self, error: Exception | None, segment: Segment | None = None) -> None:

@@ -26,6 +26,8 @@ _Bound = TypeVar("_Bound", prometheus.Counter, prometheus.Gauge, prometheus.Hist
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
+FILE_BYTES = 256 << 10  # per process and kind of metric: some two thousand series; beyond that they grow
+
 
 class Metric:
     """A row of the table: what is measured, under which name, split by which labels."""
@@ -129,7 +131,14 @@ BUILD_INFO = Gauge("sluicegate_build_info", "1 for the running build.", "version
 
 
 def share(directory: Path) -> None:
-    """Keep this process's values in `directory` from here on; call it once, before the first event."""
+    """Keep this process's values in `directory` from here on; call it once, before the first event.
+
+    The files get their blocks now: on a disk that fills up later, a write to mapped memory without one would be fatal.
+    Raises OSError.
+    """
+    for kind in ("counter", "gauge_livesum", "histogram"):
+        with (directory / f"{kind}_{os.getpid()}.db").open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
     values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
     _rebind()
@@ -195,10 +204,13 @@ class Readiness:
 class Server:
     """`/metrics`, `/healthz` and `/readyz` over HTTP, from a thread of the supervisor.
 
-    `port` 0 takes a free one; `address` says which. Raises OSError when it cannot be bound.
+    `refresh` is called before metrics are read, to bring levels up to date. `port` 0 takes a free one;
+    `address` says which. Raises OSError when it cannot be bound.
     """
 
-    def __init__(self, host: str, port: int, readiness: Callable[[], Readiness]) -> None:
+    def __init__(
+        self, host: str, port: int, readiness: Callable[[], Readiness], refresh: Callable[[], None] = lambda: None
+    ) -> None:
         class Handler(BaseHTTPRequestHandler):
             timeout = 10  # seconds a caller may take for its request
             server_version = "sluicegate"
@@ -207,6 +219,7 @@ class Server:
             def do_GET(self) -> None:
                 path = self.path.split("?", 1)[0]
                 if path == "/metrics":
+                    refresh()
                     self._answer(200, CONTENT_TYPE_LATEST, exposition())
                 elif path == "/healthz":
                     self._answer(200, "application/json", b'{"status":"ok"}\n')

@@ -1,9 +1,12 @@
 """`sluicegate run`: the gate itself."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from collector.gate import Summary
 
 EPILOG = """\
 Examples:
@@ -44,5 +47,21 @@ def run(
         raise typer.BadParameter("nothing to read: give --config FILE, or paths, or `-` for stdin")
     from collector import gate
 
-    if code := gate.run(loaded, once=once):
+    if code := gate.run(loaded, once=once, report=_print if once else _nothing):
         raise typer.Exit(code)
+
+
+def _nothing(_: "Summary") -> None:
+    """A gate that runs on tells its figures by its metrics."""
+
+
+def _print(summary: "Summary") -> None:
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    console.print(
+        f"{summary.records:,} records, {summary.bytes:,} bytes in; {summary.objects} objects, "
+        f"{summary.object_bytes:,} bytes out; {summary.quarantined} quarantined, {summary.dropped} dropped"
+    )
+    for rule, count in sorted(summary.findings.items(), key=lambda item: -item[1]):
+        console.print(f"  {count:>8,}  {rule}")

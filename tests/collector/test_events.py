@@ -47,7 +47,7 @@ def test_one_line_then_silence_then_a_count_of_the_silence(clock: list[float], l
 def test_different_events_do_not_silence_each_other(clock: list[float], lines: Lines) -> None:
     for reason in ("a", "b", "a"):
         events.Dropped(reason=reason, source="app", signal="logs", records=1, bytes=1).emit()
-    events.SpoolFull(reason="a", bytes=1, limit=1).emit()
+    events.SpoolFull(reason="a", message="").emit()
     assert [line["event"] for line in lines()] == ["Dropped", "Dropped", "SpoolFull"]
 
 

@@ -31,6 +31,7 @@ class Store:
         self.down: Exception | None = None
         self.tried = threading.Semaphore(0)
         self.closed = False
+        self.lock = threading.Lock()
         self.active = 0
         self.at_once: list[int] = []
 
@@ -38,12 +39,14 @@ class Store:
 
     def export(self, segment: Segment) -> int:
         self.calls.append(segment.id)
-        self.active += 1
-        self.at_once.append(self.active)
+        with self.lock:
+            self.active += 1
+            self.at_once.append(self.active)
         try:
             return self._export(segment)
         finally:
-            self.active -= 1
+            with self.lock:
+                self.active -= 1
             self.tried.release()
 
     def _export(self, segment: Segment) -> int:
@@ -86,13 +89,17 @@ class Setting:
             spool.close()
 
     def ship(
-        self, exporters: list[Store], act: Callable[[Shipper], Awaitable[object]], backoff: Backoff = AT_ONCE
+        self,
+        exporters: list[Store],
+        act: Callable[[Shipper], Awaitable[object]],
+        backoff: Backoff = AT_ONCE,
+        poll: float = 1e6,
     ) -> object:
         deliveries = Deliveries.open(self.directory)
         self.segments = [segment.id for segment in deliveries.sealed(exporters[0].name)]
 
         async def main() -> object:
-            shipper = Shipper(deliveries, exporters, poll=1e6, backoff=backoff)
+            shipper = Shipper(deliveries, exporters, poll=poll, backoff=backoff)
             running = asyncio.create_task(shipper.run())
             try:
                 return await act(shipper)
@@ -275,7 +282,7 @@ def test_a_drain_with_nothing_to_do_ends(setting: Setting) -> None:
     assert setting.ship([Store()], drain)
 
 
-def test_new_segments_are_sent_when_announced(setting: Setting) -> None:
+def test_segments_sealed_later_are_found(setting: Setting) -> None:
     setting.fill(1, "store")
     store = Store()
 
@@ -287,11 +294,10 @@ def test_new_segments_are_sent_when_announced(setting: Setting) -> None:
         )
         spool.append(header, b"{}\n", retention="standard", counts=[Count("s", "read", 1, 10)])
         spool.close()
-        shipper.wake()
         await asyncio.to_thread(store.tried.acquire)
         await shipper.drain()
 
-    setting.ship([store], act)
+    setting.ship([store], act, poll=0.01)
     assert len(store.objects) == 2
     setting.assert_balanced()
 

@@ -123,7 +123,7 @@ def perform(operation: str, app: Application, gate: Any, count: int) -> None:
             gate.time += 10
 
 
-@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     header=st.sampled_from(HEADERS),
     operations=st.lists(st.tuples(st.sampled_from(OPERATIONS), st.integers(1, 30)), max_size=25),

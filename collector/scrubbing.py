@@ -1,0 +1,207 @@
+"""From a batch to what the spool takes: scrubbed, enveloped, counted; what cannot be scrubbed goes to quarantine.
+
+Nothing in here lets a record pass that the scrubber did not return, nor lets one go missing: whatever fails, however,
+ends in the quarantine, narrowed down to the records at fault.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import msgspec
+import orjson
+
+from collector import events
+from collector.batch import Batch, Nanoseconds, Origin
+from collector.record import envelope
+from collector.spool import Count
+from exporters.chunk import MAX_STORED_BYTES, ChunkHeader
+from scrubbers import Quarantined, Scrubbed
+
+HOUR = 3_600_000_000_000  # ns
+LATEST = (1 << 63) - 1 - HOUR  # ns; in the year 2262: what the ledger can hold
+MOST_ORIGINS = 4096
+MAX_RESOURCE_BYTES = 64 << 10
+
+
+class Scrubs(Protocol):
+    """What is needed of `scrubbers.Scrubber`."""
+
+    @property
+    def fingerprint(self) -> str: ...
+    def scrub(self, body: bytes, *, signal: str = ..., source: str = ...) -> Scrubbed: ...
+
+
+@dataclass(slots=True, frozen=True)
+class Prepared:
+    """A batch, ready for the spool. `header` is None where it left nothing to store."""
+
+    batch: Batch  # as it came
+    header: ChunkHeader | None
+    stored: bytes
+    retention: str
+    counts: Sequence[Count]
+    quarantined: Sequence[Quarantined]  # still to be sealed: that may have to wait for room
+
+
+class Scrubbing:
+    """Prepares batches, for any thread, one at a time. `retention` gives a source's retention class."""
+
+    def __init__(
+        self,
+        scrubber: Scrubs,
+        retention: Callable[[str], str],
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._scrubber = scrubber
+        self._retention = retention
+        self._clock = clock
+        self._lock = threading.Lock()  # a scrubber has working memory of its own: it is not for two threads at once
+        self._resources: OrderedDict[Origin, tuple[bytes, dict[str, str]]] = OrderedDict()
+
+    def use(self, scrubber: Scrubs) -> None:
+        """Scrub by another policy from the next batch on."""
+        with self._lock:
+            self._scrubber = scrubber
+            self._resources.clear()
+
+    def redact(self, body: bytes) -> bytes:
+        """The scrubber alone, for a source that has to try where a line may be cut."""
+        with self._lock:
+            return self._scrubber.scrub(body).body
+
+    def __call__(self, batch: Batch) -> Prepared:
+        """Prepare one batch. Raises nothing that depends on what is in it."""
+        if not batch.records:
+            return Prepared(batch, None, b"", "", (), ())
+        with self._lock:
+            return self._prepare(_with_times_that_fit(batch), self._scrubber)
+
+    def _prepare(self, batch: Batch, scrubber: Scrubs) -> Prepared:
+        started = self._clock()
+        scrubbed = _scrub(scrubber, batch)
+        seconds = self._clock() - started
+        events.Scrubbed(batch.origin.source, batch.signal, scrubbed.findings, scrubbed.deep, seconds).emit()
+        try:
+            resource, attributes = self._resource(scrubber, batch.origin)
+            stored = envelope(_without(batch, scrubbed), scrubbed.body, resource=resource)
+            if len(stored) > MAX_STORED_BYTES:
+                raise ValueError("more than a chunk holds")
+        except Exception:
+            events.log.exception("a batch could not be enveloped")
+            everything = tuple(Quarantined(index, "not_enveloped") for index in range(batch.records))
+            return self._prepared(batch, Scrubbed(b"", {}, everything, 0), scrubber.fingerprint, b"", {})
+        return self._prepared(batch, scrubbed, scrubber.fingerprint, stored, attributes)
+
+    def _prepared(
+        self, batch: Batch, scrubbed: Scrubbed, policy: str, stored: bytes, resource: dict[str, str]
+    ) -> Prepared:
+        source = batch.origin.source
+        counts = [Count(source, "read", batch.records, batch.input_bytes)]
+        left = batch.input_bytes
+        if scrubbed.quarantined:
+            records = batch.body.split(b"\n")
+            for reason, indices in _by_reason(scrubbed.quarantined).items():
+                size = sum(len(records[index]) + 1 for index in indices)
+                # With nothing left to store, all that was read for the batch is in quarantine.
+                size = left if len(indices) == batch.records else min(size, left)
+                left -= size
+                counts.append(Count(source, "quarantined", len(indices), size, reason))
+                events.Quarantined(reason, source, batch.signal, len(indices), size).emit()
+        header = ChunkHeader(
+            signal=batch.signal,
+            format=batch.format,
+            source=source,
+            records=batch.records - len(scrubbed.quarantined),
+            first_time=batch.first_time,
+            last_time=batch.last_time,
+            policy=policy,
+            resource=resource,
+            input_bytes=left,
+        )
+        kept = header if header.records or left else None
+        return Prepared(batch, kept, stored, self._retention(source), counts, scrubbed.quarantined)
+
+    def _resource(self, scrubber: Scrubs, origin: Origin) -> tuple[bytes, dict[str, str]]:
+        """The origin's attributes, scrubbed once: as JSON for the records, as they are for the chunk's header."""
+        known = self._resources.get(origin)
+        if known is None:
+            kept = {name: value for name, value in _scrubbed_attributes(scrubber, origin).items() if name != "source"}
+            attributes = {"source": origin.source, **kept}
+            known = self._resources[origin] = (orjson.dumps(attributes), attributes)
+            if len(self._resources) > MOST_ORIGINS:
+                self._resources.popitem(last=False)
+        else:
+            self._resources.move_to_end(origin)
+        return known
+
+
+def _scrub(scrubber: Scrubs, batch: Batch) -> Scrubbed:
+    """Scrub a batch's body; where that fails, halve it until only what fails is left, and quarantine that."""
+    body, records = batch.body, batch.records
+    try:
+        scrubbed = scrubber.scrub(body, signal=batch.signal, source=batch.origin.source)
+        if scrubbed.body.count(b"\n") == records - len(scrubbed.quarantined):
+            return scrubbed
+        events.log.error("the scrubber returned another number of records")
+    except Exception:
+        if records == 1:
+            events.log.exception("the scrubber failed on a record")
+    if records == 1:
+        return Scrubbed(b"", {}, (Quarantined(0, "scrubber_failed"),), 0)
+    half = records // 2
+    end = 0
+    for _ in range(half):
+        end = body.index(b"\n", end) + 1
+    first = _scrub(scrubber, replace(batch, body=body[:end], records=half))
+    second = _scrub(scrubber, replace(batch, body=body[end:], records=records - half))
+    findings = dict(first.findings)
+    for key, found in second.findings.items():
+        findings[key] = findings.get(key, 0) + found
+    later = tuple(Quarantined(found.index + half, found.reason) for found in second.quarantined)
+    return Scrubbed(first.body + second.body, findings, (*first.quarantined, *later), first.deep + second.deep)
+
+
+def _scrubbed_attributes(scrubber: Scrubs, origin: Origin) -> dict[str, str]:
+    """Attributes are scrubbed as a record, so that the policy's keys hold for them too; none if that fails."""
+    if not origin.resource:
+        return {}
+    body = orjson.dumps(dict(origin.resource)) + b"\n"
+    try:
+        if len(body) > MAX_RESOURCE_BYTES:
+            raise ValueError("too large")
+        scrubbed = scrubber.scrub(body, signal="logs", source=origin.source)
+        if scrubbed.quarantined:
+            raise ValueError("quarantined")
+        return {name: str(value) for name, value in msgspec.json.decode(scrubbed.body, type=dict[str, str]).items()}
+    except Exception as error:
+        events.ResourceWithheld(origin.source, type(error).__name__).emit()
+        return {}
+
+
+def _without(batch: Batch, scrubbed: Scrubbed) -> Batch:
+    """The batch whose heads are those of the records that are left."""
+    if not scrubbed.quarantined or batch.heads is None:
+        return batch
+    gone = {found.index for found in scrubbed.quarantined}
+    return replace(batch, heads=[head for index, head in enumerate(batch.heads) if index not in gone])
+
+
+def _by_reason(quarantined: Sequence[Quarantined]) -> dict[str, list[int]]:
+    reasons: dict[str, list[int]] = {}
+    for found in quarantined:
+        reasons.setdefault(found.reason, []).append(found.index)
+    return reasons
+
+
+def _with_times_that_fit(batch: Batch) -> Batch:
+    """A source's clock may be wrong, but a chunk's records lie in one hour of a time that can be stored."""
+    first: Nanoseconds = min(max(batch.first_time, 0), LATEST)
+    last: Nanoseconds = min(max(batch.last_time, first), first - first % HOUR + HOUR - 1)
+    if (first, last) == (batch.first_time, batch.last_time):
+        return batch
+    return replace(batch, first_time=first, last_time=last)
