@@ -117,6 +117,8 @@ class Locator:
             doubts.append(start)  # once it is gone, what stands beside it has a guard that it had not
             return
         value = text[start:end]
+        if value[0] == 0x5B and TOKEN.fullmatch(value):
+            return  # final
         if b"\n" in value:
             _lines(text, start, end, rule, findings)
             return

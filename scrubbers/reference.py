@@ -227,6 +227,8 @@ class Reference:
 
     def _shape(self, view: View, text: bytes, span: Span, rule: Rule, findings: list[Finding]) -> None:
         start, end = span[0], min(span[1], len(view.text))
+        if TOKEN.fullmatch(text, start, end):
+            return  # final
         if self._plan.keep_shapes and self._kept(text, start):
             return
         replacement = rule.replace(text[start:end])
