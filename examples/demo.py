@@ -96,7 +96,7 @@ def _show(console: Console, before: list[bytes], after: list[object], planted: l
     console.print(f"\n[bold]{SHOWN} lines, before and after[/] (the people are made up)")
     shown: set[str] = set()
     count = 0
-    for raw, body in zip(before, after, strict=True):
+    for raw, body in zip(before, after, strict=False):
         line = raw.decode(errors="replace")
         kinds = {one.kind for one in found(planted, line)}
         if kinds - shown and len(line) < WIDTH:

@@ -58,11 +58,8 @@ def decode(text: bytes) -> bytes | None:
     return None if any(encoding.unit.search(text) for encoding in ENCODINGS) else text
 
 
-def decode_mapped(text: bytes, encoding: Encoding) -> "tuple[bytes, array[int]] | None":
-    """`text` decoded once, with for each decoded byte the offset where its source begins (and one entry for the end).
-
-    None if there is nothing to decode.
-    """
+def decode_mapped(text: bytes, encoding: Encoding) -> "tuple[bytes, array[int]]":
+    """`text` decoded once, with for each decoded byte the offset where its source begins, and one entry for the end."""
     parts: list[bytes] = []
     offsets: array[int] = array("L")
     done = 0
@@ -76,8 +73,6 @@ def decode_mapped(text: bytes, encoding: Encoding) -> "tuple[bytes, array[int]] 
             offsets.append(start)
             continue
         _map_run(match, encoding, parts, offsets)
-    if not parts:
-        return None
     parts.append(text[done:])
     offsets.extend(range(done, len(text) + 1))
     return b"".join(parts), offsets

@@ -22,6 +22,7 @@ _HEX = b"0123456789abcdefABCDEF-"
 _AROUND_KEY = b"\\\"' \t"
 _IN_KEPT = bytes(byte for byte in range(256) if byte not in b"\\\"' \t\r\n:=,;&")
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_OPENS = _ALNUM | frozenset(b"+")  # what a guard that was not there may stand before
 _BEFORE_KEY = frozenset(b"{,")
 _LONGEST_KEY = 96
 
@@ -113,7 +114,11 @@ class Locator:
                 coded.append(end)
 
     def _shape(self, text: bytes, start: int, end: int, rule: Rule, findings: list[Finding], doubts: list[int]) -> None:
-        if text[end] in _ALNUM or (start and text[start - 1] in _ALNUM and (start < 2 or text[start - 2] != 0x5C)):
+        if (
+            text[end] in _OPENS
+            or (start and text[start - 1] in b".-")
+            or (start and text[start - 1] in _ALNUM and (start < 2 or text[start - 2] != 0x5C))
+        ):
             doubts.append(start)  # once it is gone, what stands beside it has a guard that it had not
             return
         value = text[start:end]

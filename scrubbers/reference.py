@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from scrubbers.actions import TOKEN
 from scrubbers.detectors.detector import Span
-from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, decode, decode_mapped
+from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, Encoding, decode, decode_mapped
 from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
 from scrubbers.notations.json_document import Document, Member, parse
 from scrubbers.notations.quoted import quoted_key, value_at
@@ -41,6 +41,7 @@ class View:
     depth: int = 0  # decodings passed through
     quotes: int = 0  # JSON strings it stands in
     scalar: bool = False  # a JSON number or word, replaced as a whole
+    literal: bool = False  # between the quotes of a JSON string: what it says shows only when decoded
     documents: tuple[Span, ...] = ()  # JSON in it, which has views of its own
 
     def part(self, start: int, end: int) -> "View":
@@ -97,6 +98,9 @@ class Reference:
         while pending:
             view = pending.pop()
             text = view.text
+            if view.literal and b"\\" in text:
+                pending.append(self._decode(view, JSON, view.quotes))
+                continue
             documents: list[Span] = []
             if b"{" in text or b"[" in text:
                 for document in _documents(text):
@@ -109,15 +113,15 @@ class Reference:
 
     def _decoded(self, view: View) -> Iterator[View]:
         for encoding in ENCODINGS:
-            mapped = decode_mapped(view.text, encoding)
-            if mapped is None:
-                continue
-            if view.depth == MAX_DEPTH:
-                raise Unscrubbable("encoded too deep")
-            text, inner = mapped
-            outer = view.offsets
-            quotes = view.quotes + (encoding is JSON)
-            yield View(text, array("L", (outer[at] for at in inner)), view.depth + 1, quotes)
+            if encoding.unit.search(view.text):
+                yield self._decode(view, encoding, view.quotes + (encoding is JSON))
+
+    def _decode(self, view: View, encoding: Encoding, quotes: int) -> View:
+        if view.depth == MAX_DEPTH:
+            raise Unscrubbable("encoded too deep")
+        text, inner = decode_mapped(view.text, encoding)
+        outer = view.offsets
+        return View(text, array("L", (outer[at] for at in inner)), view.depth + 1, quotes)
 
     def _document(
         self,
@@ -140,7 +144,8 @@ class Reference:
         gone.sort()
         for start, end in document.strings:
             if not _within(start, gone):
-                pending.append(view.part(start, end))
+                part = view.part(start, end)
+                pending.append(replace(part, quotes=part.quotes + 1, literal=True))
         for start, end in document.scalars:
             if not _within(start, gone):
                 part = view.part(start, end)
