@@ -110,13 +110,9 @@ def _stream(descriptor: int, scrubber: "Scrubber", tally: "Tally", emit: Emit, s
     bodies = Bodies(Cut(MAX_LINE_BYTES, lambda body: scrubber.scrub(body).body))
 
     def one(body: bytes) -> None:
-        r"""A body without `\n` at its end is a piece of a line, or the last line of the file: it gets one, and gives it
-        back."""
-        whole = body.endswith(b"\n")
-        scrubbed = scrubber.scrub(body if whole else body + b"\n")
+        scrubbed = scrubber.scrub(body)
         tally.add(body, scrubbed)
-        withheld = frozenset(record.index for record in scrubbed.quarantined)
-        emit(body, scrubbed.body if whole else scrubbed.body.removesuffix(b"\n"), withheld)
+        emit(body, scrubbed.body, frozenset(record.index for record in scrubbed.quarantined))
 
     for data in arriving(descriptor, stop):
         for body in bodies.take(data):

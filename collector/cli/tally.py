@@ -24,7 +24,7 @@ class Tally:
     def add(self, body: bytes, scrubbed: Scrubbed) -> None:
         self._records += body.count(b"\n") + (not body.endswith(b"\n"))
         self._bytes_in += len(body)
-        self._bytes_out += len(scrubbed.body) - (not body.endswith(b"\n") and scrubbed.body.endswith(b"\n"))
+        self._bytes_out += len(scrubbed.body)
         self._deep += scrubbed.deep
         self.findings.update(scrubbed.findings)
         self._quarantined.update(record.reason for record in scrubbed.quarantined)
