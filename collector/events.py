@@ -269,26 +269,6 @@ class SpoolRecovered(Event):
 
 
 @dataclass(slots=True, frozen=True)
-class LedgerRebuilt(Event):
-    """The ledger was lost or damaged, and was made anew from the segments."""
-
-    reason: str
-    level = logging.WARNING
-    text = "rebuilt the ledger from the segments"
-
-
-@dataclass(slots=True, frozen=True)
-class SegmentDamaged(Event):
-    """A segment file is not as it was committed; `lost_records` is -1 where that cannot be told."""
-
-    file: str
-    what: str
-    lost_records: int
-    level = logging.ERROR
-    text = "a segment is damaged and was set aside"
-
-
-@dataclass(slots=True, frozen=True)
 class SpoolFailed(Event):
     """The spool could not write, for another reason than room; nothing is lost, sources wait."""
 
@@ -299,6 +279,26 @@ class SpoolFailed(Event):
 
     def count(self) -> None:
         telemetry.SPOOL_ERRORS.add(reason="error")
+
+
+@dataclass(slots=True, frozen=True)
+class LedgerRebuilt(Event):
+    """The spool's ledger was lost or damaged: it was made anew from the segments, which are delivered again."""
+
+    reason: str
+    level = logging.ERROR
+    text = "the spool's ledger was rebuilt from its segments"
+
+
+@dataclass(slots=True, frozen=True)
+class SegmentDamaged(Event):
+    """A segment had lost durable data; `records`: how many are gone, None where nothing tells."""
+
+    file: str
+    message: str
+    records: int | None
+    level = logging.ERROR
+    text = "a segment of the spool is damaged; what is intact is kept"
 
 
 # Exports -------------------------------------------------------------------------------------------------------------
@@ -385,15 +385,6 @@ class ExportCrashed(Event):
 
 
 @dataclass(slots=True, frozen=True)
-class GateRefused(Event):
-    """The gate cannot start; the message says what to mend."""
-
-    message: str
-    level = logging.ERROR
-    text = "the gate cannot start"
-
-
-@dataclass(slots=True, frozen=True)
 class GateStarted(Event):
     """The gate is up."""
 
@@ -402,6 +393,15 @@ class GateStarted(Event):
     policy: str
     telemetry: str
     text = "the gate is up"
+
+
+@dataclass(slots=True, frozen=True)
+class GateRefused(Event):
+    """The gate cannot run as it is configured."""
+
+    message: str
+    level = logging.CRITICAL
+    text = "the gate cannot start"
 
 
 @dataclass(slots=True, frozen=True)
@@ -426,6 +426,7 @@ class ProcessDied(Event):
 
     process: str
     exit_code: int
+    message: str
     restart_in: float
     level = logging.ERROR
     text = "a process of the gate died; restarting it"

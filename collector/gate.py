@@ -7,7 +7,8 @@ stays in the spool for the next start. A second one ends at once. SIGHUP loads t
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -20,7 +21,6 @@ from collector.config import Config
 from collector.process import (
     Channel,
     Drain,
-    Drained,
     Duties,
     Failed,
     Message,
@@ -34,7 +34,7 @@ from collector.process import (
 from collector.shipper import Backoff
 from collector.shipping import ship
 from collector.sources.file import FileOptions
-from collector.spool import Recovered, SpoolError, SpoolRefused, recover
+from collector.spool import Ledger, Recovered, SpoolError, SpoolRefused, recover
 from collector.worker import WorkerTask, work
 from scrubbers import Policy, Scrubber, load_policy
 from settings import SettingsError
@@ -80,11 +80,10 @@ class Child:
         self.name = name
         self.duties, self.stdin = duties, stdin
         self.process: Process | None = None
-        self.ready = False
-        self.up = asyncio.Event()  # was ready once
+        self.ready = self.done = False  # works; has ended in order
+        self.once_ready = asyncio.Event()
         self.waiting: str | None = None
         self.failure: str | None = None
-        self.pending = 0
 
     def start(self) -> Process:
         self.ready, self.waiting, self.failure = False, None, None
@@ -99,17 +98,21 @@ class Child:
         if self.process:
             self.process.kill()
 
+    async def end(self) -> None:
+        """Kill it if it is still there, and wait for its end."""
+        if self.process:
+            self.process.kill()
+            await self.process.ended()
+
     def _told(self, message: Message) -> None:
         match message:
             case Ready():
                 self.ready = True
-                self.up.set()
+                self.once_ready.set()
             case Waiting(reason):
                 self.waiting = reason
             case Failed(what):
                 self.failure = what
-            case Drained(pending):
-                self.pending = pending
 
 
 class Gate:
@@ -127,34 +130,34 @@ class Gate:
         self._shipper = Child("shipper", lambda: self._duties(ship, config))
         self._children = [*self._workers, self._shipper]
         self._stopping = asyncio.Event()
-        self._given_up = False
+        self._hangups = asyncio.Event()
+        self._up = self._given_up = False
+        self._server: telemetry.Server | None = None
         self._backoff = Backoff(first=0.5, most=30.0)
 
     async def run(self, report: Callable[[Summary], None]) -> int:
         """Start, keep running, drain; the exit code."""
         try:
             recovered = await self._recover()
+            self._ledger = Ledger.open(self._config.spool.directory)
         except (SpoolRefused, SpoolError) as error:
             events.GateRefused(str(error)).emit()
             return 1
-        with recovered:
+        with recovered, closing(self._ledger):
             telemetry.open_directory(self._telemetry)
             telemetry.share(self._telemetry)
             try:
-                server = self._serve()
-            except OSError as error:
-                events.GateRefused(f"telemetry.listen: {error.strerror or error}").emit()
-                return 1
-            try:
-                code = await self._supervise()
+                with self._serving():
+                    code = await self._supervise()
                 report(self._summary())
-                return code
+            except StartError as error:
+                events.GateRefused(str(error)).emit()
+                return 1
             finally:
                 for child in self._children:
-                    child.kill()
-                if server:
-                    server.close()
+                    await child.end()
                 telemetry.unshare()
+        return code
 
     async def _recover(self) -> Recovered:
         """Take the spool; processes of a gate that was killed a moment ago may still be about to let go of it."""
@@ -173,123 +176,145 @@ class Gate:
         if found.rebuilt:
             events.LedgerRebuilt(found.rebuilt).emit()
         for damage in found.damaged:
-            events.SegmentDamaged(damage.file, damage.what, damage.lost.records if damage.lost else -1).emit()
+            events.SegmentDamaged(damage.file, damage.what, damage.lost.records if damage.lost else None).emit()
         return found
 
     async def _supervise(self) -> int:
+        """Keep all processes running until there is nothing more to read, or we are told to stop; then drain."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop, signal.Signals(number).name)
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload()))
-        keeping = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
-        shipping = asyncio.create_task(self._keep(self._shipper))
-        starting = asyncio.create_task(self._announce())
-        stopping = asyncio.create_task(self._stopping.wait())
-        reading: asyncio.Future[Any] = asyncio.gather(*keeping)
+            loop.add_signal_handler(number, self._stop, number.name)
+        loop.add_signal_handler(signal.SIGHUP, self._hangups.set)
+        workers: asyncio.Future[Any] = asyncio.gather(*map(self._keep, self._workers))
+        shipper: asyncio.Future[Any] = asyncio.ensure_future(self._keep(self._shipper))
+        stopping: asyncio.Future[Any] = asyncio.ensure_future(self._stopping.wait())
+        beside = [stopping, asyncio.ensure_future(self._announce()), asyncio.ensure_future(self._reload())]
         try:
-            await asyncio.wait({reading, shipping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({workers, shipper, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            self._stopping.set()
             until = time.monotonic() + GRACE_SECONDS
             for worker in self._workers:
                 worker.send(Stop())
-            in_time = await self._ended(reading, self._workers, until)
+            in_time = await _ended(workers, self._workers, until)
             self._shipper.send(Drain(PATIENCE_SECONDS))
             # With `once`, what is there is all there is to do: it may take its time as long as segments arrive.
-            in_time &= await self._ended(shipping, [self._shipper], None if self._once else until)
-        except StartError as error:
-            events.GateRefused(str(error)).emit()
-            return 1
+            in_time &= await _ended(shipper, [self._shipper], None if self._once else until)
         finally:
-            for task in (*keeping, shipping, starting, stopping):
+            for task in (workers, shipper, *beside):
                 task.cancel()
-            await asyncio.gather(*keeping, shipping, starting, stopping, reading, return_exceptions=True)
+            await asyncio.gather(workers, shipper, *beside, return_exceptions=True)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
-        pending = self._pending()
+        pending = self._segments()
         events.GateStopped(pending).emit()
         return int(self._given_up or not in_time or bool(self._once and pending))
 
-    # Children
+    async def _keep(self, child: Child) -> None:
+        """Have a process run until it ends in order, or the gate stops; start it again when it dies.
 
-    def _duties(self, work_: Callable[[Any, Channel], Awaitable[None]], argument: object) -> Duties:
-        log = self._config.telemetry.log
-        return Duties(work_, argument, log.level, log.format, self._telemetry)
+        Raises StartError if it says, before the gate was ever up, that it cannot work as configured.
+        """
+        deaths = 0
+        while True:
+            born = time.monotonic()
+            process = child.start()
+            code = await process.ended()
+            child.ready, child.done = False, code == 0
+            telemetry.forget(process.pid)
+            if code == 0 or self._stopping.is_set():
+                return
+            if child.failure and not self._up:
+                raise StartError(child.failure)
+            deaths = 1 if time.monotonic() - born > STEADY_SECONDS else deaths + 1
+            if self._once and deaths == MOST_DEATHS:
+                self._given_up = True
+                return
+            delay = self._backoff.delay(deaths)
+            events.ProcessDied(child.name, code, child.failure or "", delay).emit()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._stopping.wait()
+                    return
+
+    def _stop(self, reason: str) -> None:
+        if not self._stopping.is_set():
+            events.GateStopping(reason).emit()
+            self._stopping.set()
+            return
+        self._given_up = True
+        for child in self._children:
+            child.kill()
+
+    async def _announce(self) -> None:
+        for child in self._children:
+            await child.once_ready.wait()
+        self._up = True
+        where = "{}:{}".format(*self._server.address) if self._server else "none"
+        events.GateStarted(version("sluicegate"), len(self._workers), self._policy.fingerprint, where).emit()
+
+    async def _reload(self) -> None:
+        """On each hang-up: read the policy and try it here, then have all workers use it."""
+        while True:
+            await self._hangups.wait()
+            self._hangups.clear()
+            try:
+                policy = await asyncio.to_thread(load_policy, self._config.policy)
+                await asyncio.to_thread(Scrubber, policy)
+            except (SettingsError, ValueError, OSError) as error:
+                events.PolicyRefused(str(error)).emit()
+                continue
+            except Exception as error:
+                events.PolicyRefused(type(error).__name__).emit()
+                continue
+            telemetry.POLICY_INFO.set(0, fingerprint=self._policy.fingerprint)
+            telemetry.POLICY_INFO.set(1, fingerprint=policy.fingerprint)
+            self._policy = policy  # also for workers that are started later
+            for worker in self._workers:
+                worker.send(Reload(policy))
+            events.PolicyReloaded(policy.fingerprint).emit()
 
     def _worker(self, number: int, count: int) -> Duties:
         return self._duties(work, WorkerTask(self._config, self._policy, number, count, self._once))
 
-    async def _keep(self, child: Child) -> None:
-        """Run a child until it ends in order, starting it again when it dies. Raises StartError."""
-        deaths = 0
-        while True:
-            started = time.monotonic()
-            process = child.start()
-            code = await process.ended()
-            telemetry.forget(process.pid)
-            child.ready = False
-            if code == 0:
-                return
-            if child.failure is not None:
-                raise StartError(f"{child.name}: {child.failure}")
-            deaths = 1 if time.monotonic() - started > STEADY_SECONDS else deaths + 1
-            if self._stopping.is_set() or (self._once and deaths >= MOST_DEATHS):
-                self._given_up = True
-                return
-            delay = self._backoff.delay(deaths)
-            events.ProcessDied(child.name, code, round(delay, 2)).emit()
-            await asyncio.sleep(delay)
+    def _duties(self, role: Callable[[Any, Channel], Awaitable[None]], argument: object) -> Duties:
+        log = self._config.telemetry.log
+        return Duties(role, argument, log.level, log.format, self._telemetry)
 
-    async def _ended(self, what: "asyncio.Future[Any]", children: list[Child], until: float | None) -> bool:
-        """Wait for children to end in order, at most until then; those that do not are killed. Whether they did."""
-        left = None if until is None else max(0.0, until - time.monotonic())
-        done, _ = await asyncio.wait({what}, timeout=left)
-        if done:
-            what.result()
-            return True
-        for child in children:
-            child.kill()
-        return False
+    # What the gate tells ---------------------------------------------------------------------------------------------
 
-    def _stop(self, reason: str) -> None:
-        if self._stopping.is_set():  # asked twice: at once; the spool holds what was committed
-            for child in self._children:
-                child.kill()
-            return
-        events.GateStopping(reason).emit()
-        self._stopping.set()
-
-    async def _reload(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            policy = load_policy(self._config.policy)
-            await loop.run_in_executor(None, Scrubber, policy)  # all or nothing: it must compile, too
-        except (SettingsError, ValueError, OSError) as error:
-            events.PolicyRefused(str(error)).emit()
-            return
-        self._policy = policy
-        for worker in self._workers:
-            worker.send(Reload(policy))
-        events.PolicyReloaded(policy.fingerprint).emit()
-
-    # What it tells
-
-    async def _announce(self) -> None:
-        await asyncio.gather(*(child.up.wait() for child in self._children))
-        listen = self._config.telemetry.listen or ""
-        events.GateStarted(version("sluicegate"), len(self._workers), self._policy.fingerprint, str(listen)).emit()
-
-    def _serve(self) -> telemetry.Server | None:
+    @contextmanager
+    def _serving(self) -> Iterator[None]:
+        """Serve telemetry where it is configured. Raises StartError."""
         telemetry.set_build_info()
         telemetry.POLICY_INFO.set(1, fingerprint=self._policy.fingerprint)
+        telemetry.SPOOL_LIMIT_BYTES.set(self._config.spool.max_bytes)
         address = self._config.telemetry.address
-        return telemetry.Server(*address, self._readiness) if address else None
+        if address is None:
+            yield
+            return
+        try:
+            self._server = telemetry.Server(*address, self._readiness, self._measure)
+        except OSError as error:
+            raise StartError(f"telemetry.listen: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            self._server.close()
 
     def _readiness(self) -> telemetry.Readiness:
-        starting = tuple(f"{child.name}: starting" for child in self._children if not child.ready)
-        waiting = tuple(f"{child.name}: {child.waiting}" for child in self._children if child.waiting)
-        return telemetry.Readiness(starting + waiting)
+        reasons = [f"{child.name} is starting" for child in self._children if not (child.ready or child.done)]
+        reasons += dict.fromkeys(child.waiting for child in self._children if child.waiting)
+        return telemetry.Readiness((*reasons, *(["draining"] if self._stopping.is_set() else [])))
 
-    def _pending(self) -> int:
-        return self._shipper.pending
+    def _measure(self) -> None:
+        with suppress(SpoolError):
+            telemetry.SPOOL_BYTES.set(self._ledger.usage("segments"))
+            telemetry.QUARANTINE_BYTES.set(self._ledger.usage("quarantine"))
+            for state in ("open", "sealed"):
+                telemetry.SPOOL_SEGMENTS.set(self._segments(state), state=state)
+
+    def _segments(self, state: str = "%") -> int:
+        return int(self._ledger.read("SELECT count(*) FROM segment WHERE state LIKE ?", state)[0][0])
 
     def _summary(self) -> Summary:
         findings: dict[str, int] = {}
@@ -305,5 +330,16 @@ class Gate:
             dropped=int(telemetry.total(telemetry.RECORDS_DROPPED)),
             objects=int(telemetry.total(telemetry.EXPORT_OBJECTS)),
             object_bytes=int(telemetry.total(telemetry.EXPORT_BYTES)),
-            pending=self._pending(),
+            pending=self._segments(),
         )
+
+
+async def _ended(task: "asyncio.Future[Any]", children: Iterable[Child], until: float | None) -> bool:
+    """Wait for a task that keeps children, and kill them at `until`, by the monotonic clock; whether it was in time."""
+    timeout = None if until is None else max(0.0, until - time.monotonic())
+    done, _ = await asyncio.wait({task}, timeout=timeout)
+    if not done:
+        for child in children:
+            child.kill()
+    await task
+    return bool(done)

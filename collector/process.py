@@ -1,8 +1,9 @@
 """The gate's processes: how one is started, what it is told and tells, and that it never outlives the gate.
 
-A child is `python -m collector.process FD`. FD is its end of a socket pair, over which it first gets what to do (a
-coroutine function and its argument), then messages. When the other end closes, the gate is gone and the child ends at
-once: whatever it had not committed is read again at the next start.
+A child is `python -P -m collector.process FD` (-P: the working directory is not searched for modules). FD is its end of
+a socket pair, over which it first gets what to do (a coroutine function and its argument), then messages. When the
+other end closes, the gate is gone and the child ends at once: whatever it had not committed is read again at the next
+start.
 """
 
 import asyncio
@@ -70,14 +71,7 @@ class Failed:
     message: str
 
 
-@dataclass(slots=True, frozen=True)
-class Drained:
-    """From the shipping process: segments that are still to be delivered somewhere."""
-
-    pending: int
-
-
-Message: TypeAlias = Stop | Drain | Reload | Ready | Waiting | Failed | Drained
+Message: TypeAlias = Stop | Drain | Reload | Ready | Waiting | Failed
 
 
 @dataclass(slots=True, frozen=True)
@@ -137,7 +131,7 @@ class Process:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         try:
             popen = subprocess.Popen(
-                [sys.executable, "-m", "collector.process", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "collector.process", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=None if stdin else subprocess.DEVNULL,
             )
@@ -204,7 +198,8 @@ def main(descriptor: int) -> int:
 
 
 if __name__ == "__main__":
-    # Threads that still read from somewhere (stdin) must not hold up the end.
-    code = main(int(sys.argv[1]))
+    from collector import process  # not this module by another name: its types are compared
+
+    code = process.main(int(sys.argv[1]))
     logging.shutdown()
-    os._exit(code)
+    os._exit(code)  # threads that still read from somewhere (stdin) must not hold up the end

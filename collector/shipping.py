@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from collector import events
 from collector.config import Config
-from collector.process import Channel, Drain, Drained, Ready, StartError
+from collector.process import Channel, Drain, Ready, StartError
 from collector.quarantine import Quarantine, QuarantineError
 from collector.shipper import Shipper
 from collector.spool import Deliveries, SpoolError, SpoolRefused
@@ -44,7 +44,6 @@ async def ship(config: Config, channel: Channel) -> None:
             await shipper.drain(told.seconds)
             for task in running:
                 task.cancel()
-        channel.send(Drained(max(len(deliveries.sealed(exporter.name)) for exporter in exporters)))
     finally:
         shipper.close()
         quarantine.close()

@@ -8,6 +8,7 @@ The table below is all there is: the reference page is generated from it.
 import json
 import os
 import shutil
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -112,6 +113,7 @@ RECORDS_DROPPED = Counter(
 SPOOL_BYTES = Gauge("sluicegate_spool_bytes", "Bytes on disk in the spool's segments.")
 SPOOL_LIMIT_BYTES = Gauge("sluicegate_spool_limit_bytes", "What the spool may hold: spool.max_bytes.")
 SPOOL_SEGMENTS = Gauge("sluicegate_spool_segments", "Segments in the spool.", "state")
+QUARANTINE_BYTES = Gauge("sluicegate_quarantine_bytes", "Bytes on disk of records in quarantine.")
 SPOOL_COMMITS = Counter("sluicegate_spool_commits_total", "Group commits of the spool.")
 SPOOL_ERRORS = Counter("sluicegate_spool_errors_total", "Writes the spool refused.", "reason")
 
@@ -242,6 +244,7 @@ class Server:
 
         class QuietServer(ThreadingHTTPServer):
             daemon_threads = True
+            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
             def handle_error(self, *_: object) -> None:
                 """A caller that hangs up is not our failure."""

@@ -96,8 +96,9 @@ def load_or_make_keys(path: Path) -> tuple[Key, ...]:
 
     However many processes start at once, they end up with the same key.
     """
-    if path.exists():
-        return load_keys(path)
+    with suppress(OSError):  # a directory that may not be entered is told below
+        if path.exists():
+            return load_keys(path)
     key = Key.generate()
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

@@ -103,7 +103,13 @@ def test_every_event_can_be_emitted(clock: list[float], lines: Lines) -> None:
     kinds = [k for _, k in inspect.getmembers(events, inspect.isclass) if issubclass(k, events.Event)]
     kinds.remove(events.Event)
     for kind in kinds:
-        values = {"int": 1, "float": 1.0, "str": "x", "Mapping[tuple[str, str], int]": {("rule", "action"): 1}}
+        values = {
+            "int": 1,
+            "float": 1.0,
+            "str": "x",
+            "int | None": None,
+            "Mapping[tuple[str, str], int]": {("rule", "action"): 1},
+        }
         types = {f.name: f.type if isinstance(f.type, str) else _name(f.type) for f in dataclasses.fields(kind)}
         assert kind.distinct is None or set(kind.distinct) <= set(types), kind
         kind(**{name: values[annotation] for name, annotation in types.items()}).emit()
@@ -111,4 +117,4 @@ def test_every_event_can_be_emitted(clock: list[float], lines: Lines) -> None:
 
 
 def _name(annotation: object) -> str:
-    return getattr(annotation, "__name__", "") if "Mapping" not in str(annotation) else "Mapping[tuple[str, str], int]"
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).removeprefix("collections.abc.")

