@@ -58,10 +58,19 @@ def _nothing(_: "Summary") -> None:
 def _print(summary: "Summary") -> None:
     from rich.console import Console
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
     console.print(
-        f"{summary.records:,} records, {summary.bytes:,} bytes in; {summary.objects} objects, "
-        f"{summary.object_bytes:,} bytes out; {summary.quarantined} quarantined, {summary.dropped} dropped"
+        f"{_count(summary.records, 'record')}, {summary.bytes:,} bytes in; "
+        f"{_count(summary.objects, 'object')}, {summary.object_bytes:,} bytes out; "
+        f"{summary.quarantined:,} quarantined, {summary.dropped:,} dropped"
     )
-    for rule, count in sorted(summary.findings.items(), key=lambda item: -item[1]):
-        console.print(f"  {count:>8,}  {rule}")
+    if summary.pending:
+        console.print(f"{_count(summary.pending, 'segment')} still in the spool: the next run ships them")
+    if summary.quarantined:
+        console.print("look at what is in quarantine with `sluicegate quarantine list`")
+    for rule, count in sorted(summary.findings.items(), key=lambda item: (-item[1], item[0])):
+        console.print(f"{count:>10,}  {rule}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

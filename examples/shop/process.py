@@ -36,7 +36,10 @@ class Shop:
             "--spans",
             self.spans,
         ]
-        self._process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+        # In a session of its own: Ctrl-C at the terminal ends whoever watches the shop, and that ends the shop.
+        self._process = subprocess.Popen(
+            command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         if not self.url:
