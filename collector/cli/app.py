@@ -14,10 +14,10 @@ from collector.cli.exits import Exit, told, unforeseen
 EPILOG = """\
 Examples:
 
-    $ app | sluicegate scrub                      # clean a stream as it passes
-    $ sluicegate run /var/log/app/*.log           # scrub, seal and store under ~/.local/state/sluicegate
-    $ sluicegate read ~/.local/state/sluicegate/store --since 1h
-    $ sluicegate config check gate.yaml           # every mistake at once, with its line
+    $ app | sluicegate scrub                    # clean a stream as it passes
+    $ sluicegate run '/var/log/app/*.log'       # scrub, seal and store
+    $ sluicegate read --since 1h                # what is stored
+    $ sluicegate config check gate.yaml         # every mistake, with its line
 """
 
 

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(name="config", help="Check, show and describe the configuration file.", no_args_is_help=True)
+app = typer.Typer(
+    name="config",
+    help="Check, show and describe the configuration file.",
+    epilog="""\
+Examples:
+
+    $ sluicegate config show                    # what is in force without a file
+    $ sluicegate config check gate.yaml         # every mistake, with its line
+""",
+    no_args_is_help=True,
+)
 
 
 @app.command(

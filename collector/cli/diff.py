@@ -1,10 +1,10 @@
 """Before and after, for the eye: changed records alone, the changed part of each in colour."""
 
 import re
-import sys
 
-from rich.console import Console
 from rich.text import Text
+
+from collector.cli.terminal import Console
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -13,7 +13,7 @@ class Diff:
     """Writes to stdout; colour goes by the terminal, NO_COLOR and FORCE_COLOR."""
 
     def __init__(self) -> None:
-        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True, markup=False, emoji=False)
+        self._console = Console()
         self._line = 0
 
     def show(self, body: bytes, scrubbed: bytes, withheld: frozenset[int]) -> None:

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from collector.cli.terminal import Console
     from scrubbers import Scrubber
 
-app = typer.Typer(name="policy", help="Check, explain and describe the scrubbing policy.", no_args_is_help=True)
+app = typer.Typer(
+    name="policy",
+    help="Check, explain and describe the scrubbing policy.",
+    epilog="""\
+Examples:
+
+    $ sluicegate policy check policy.yaml
+    $ sluicegate policy explain 'user=jane@example.com from 203.0.113.9'
+""",
+    no_args_is_help=True,
+)
 
 MAX_LINE_BYTES = 1 << 20
 
@@ -45,12 +54,11 @@ def explain(
     policy: Annotated[Path | None, typer.Option(help="A policy file instead of the default policy.")] = None,
 ) -> None:
     """Show, for each line, which rule found which bytes, by which tier, and what becomes of them; values are masked."""
-    from rich.console import Console
-
+    from collector.cli.terminal import Console
     from scrubbers import Scrubber, load_policy
 
     scrubber = Scrubber(load_policy(policy))
-    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console = Console()
     given = (line.encode(errors="surrogateescape") for line in lines) if lines else _stdin()
     for number, line in enumerate(given, 1):
         _explain(number, line, scrubber, console)

@@ -1,6 +1,5 @@
 """`sluicegate quarantine`: the records that could not be scrubbed, kept encrypted on this node."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,7 +15,15 @@ if TYPE_CHECKING:
     from collector.quarantine import Quarantine
 
 app = typer.Typer(
-    name="quarantine", help="Look at records that could not be scrubbed, and let them go.", no_args_is_help=True
+    name="quarantine",
+    help="Look at records that could not be scrubbed, and let them go.",
+    epilog="""\
+Examples:
+
+    $ sluicegate quarantine list
+    $ sluicegate quarantine release --all --yes
+""",
+    no_args_is_help=True,
 )
 
 EVERY = -1  # as a limit, in SQLite's words
@@ -39,8 +46,9 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = 1000,
 ) -> None:
     """List the records: id, time, source, signal, reason, size; never contents."""
-    from rich.console import Console
     from rich.table import Table
+
+    from collector.cli.terminal import Console
 
     with _opened(config) as quarantine:
         entries = quarantine.list(limit)
@@ -48,8 +56,7 @@ def list_(
     for entry in entries:
         time = f"{datetime.fromtimestamp(entry.time / 1e9, UTC):%Y-%m-%dT%H:%M:%SZ}"
         table.add_row(entry.id, time, entry.source, entry.signal, entry.reason, f"{entry.bytes}")
-    # A line is a record also where nobody looks: in a pipe nothing is cut off.
-    Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200).print(table)
+    Console().print(table)
 
 
 @app.command(

@@ -22,13 +22,15 @@ EPILOG = """\
 Examples:
 
     $ sluicegate read --since 1h | jq .body
-    $ sluicegate read ./store --since 2026-11-24T08:00 --until 2026-11-24T09:00 --origin k8s.pod.name='web-*'
+    $ sluicegate read --since 2026-11-24T08:00 --until 2026-11-24T09:00
+    $ sluicegate read ./store --origin 'k8s.pod.name=web-*'
     $ sluicegate read s3://logs/app --key prod.key --output app.ndjson
-    $ sluicegate read --list                        # what is there, without fetching it
+    $ sluicegate read --list                    # without fetching anything
+    $ sluicegate read --output /dev/null        # only verify every byte
 
-Credentials for S3 come from the AWS environment; `s3://…?endpoint_url=…&path_style=true` names another server.
-Without a filter every byte is verified; with `--output /dev/null` that is all that happens. What cannot be read whole
-is told on stderr, the rest is written, and the command ends with 1.
+Credentials for S3 come from the AWS environment; another server is named by
+s3://BUCKET/PREFIX?endpoint_url=URL&path_style=true. What cannot be read
+whole is told on stderr, the rest is written, and the command ends with 1.
 """
 
 
@@ -60,14 +62,19 @@ def read(
     found, keys = _store(store, key)
     with _output(output) as out, _progress(output) as report:
         reader = Reader(found, keys, report=report)
+        found_any = False
         if list_:
             for each in reader.find(query):
+                found_any = True
                 out(f"{each.size:>12} {each.key}\n".encode(errors="surrogateescape"))
         else:
             for _, records in reader.read(query):
+                found_any = True
                 out(records)
     if reader.failures:
         raise CommandError(_told(reader))
+    if not found_any:
+        print("sluicegate: nothing stored there matches", file=sys.stderr)
 
 
 def _told(reader: "Reader") -> str:

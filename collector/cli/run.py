@@ -1,5 +1,6 @@
 """`sluicegate run`: the gate itself."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +13,14 @@ EPILOG = """\
 Examples:
 
     $ sluicegate run --config /etc/sluicegate/gate.yaml
-    $ sluicegate run '/var/log/app/**/*.log'            # no config: sealed objects in a local folder
-    $ sluicegate run --once app.log --store ./store     # what is there now, then end
-    $ app | sluicegate run -                            # stdin as the source
+    $ sluicegate run '/var/log/app/**/*.log'    # into a sealed local store
+    $ sluicegate run --once app.log --store ./store
+    $ app | sluicegate run -                    # stdin as the source
 
-Without a config everything stands under `$SLUICEGATE_HOME` (`~/.local/state/sluicegate`; for root /var/lib/sluicegate):
-the store, the spool, and the key that the first start makes. Keep a copy of the key: without it nothing can be read.
+Without a config everything stands under $SLUICEGATE_HOME (for root
+/var/lib/sluicegate, else ~/.local/state/sluicegate): the store, the spool,
+and the key that the first start makes. Keep a copy of the key: without it
+nothing can be read.
 """
 
 
@@ -56,14 +59,16 @@ def _nothing(_: "Summary") -> None:
 
 
 def _print(summary: "Summary") -> None:
-    from rich.console import Console
+    from collector.cli.terminal import Console
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console = Console(sys.stderr)
     console.print(
         f"{_count(summary.records, 'record')}, {summary.bytes:,} bytes in; "
         f"{_count(summary.objects, 'object')}, {summary.object_bytes:,} bytes out; "
         f"{summary.quarantined:,} quarantined, {summary.dropped:,} dropped"
     )
+    if not summary.records:
+        console.print("nothing new to read: no file matches, or all was read before")
     if summary.pending:
         console.print(f"{_count(summary.pending, 'segment')} still in the spool: the next run ships them")
     if summary.quarantined:

@@ -20,10 +20,11 @@ Examples:
 
     $ tail -f app.log | sluicegate scrub | less
     $ sluicegate scrub app.log --report report.json > clean.log
-    $ sluicegate scrub --observe app.log          # only tell what would be found; ends with 1 if anything is
-    $ sluicegate scrub --diff app.log | less -R   # before and after, changed lines only
+    $ sluicegate scrub --observe app.log        # tell what would be found
+    $ sluicegate scrub --diff app.log           # before and after
 
-The report goes to stderr with `--report -`, since stdout carries the data; with `--observe`, to stdout.
+With --report - the report goes to stderr, since stdout carries the data;
+with --observe to stdout.
 """
 
 MAX_LINE_BYTES = 1 << 20

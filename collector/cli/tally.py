@@ -53,14 +53,15 @@ class Tally:
 
     def show(self, file: TextIO) -> None:
         """The same as a table, most frequent first."""
-        from rich.console import Console
         from rich.table import Table
+
+        from collector.cli.terminal import Console
 
         table = Table("rule", "action", "findings", box=None, header_style="bold", pad_edge=False)
         table.columns[2].justify = "right"
         for (rule, action), count in self.findings.most_common():
             table.add_row(rule, action, f"{count:,}")
-        console = Console(file=file, highlight=False)
+        console = Console(file)
         if self.findings:
             console.print(table)
         console.print(f"{self.findings.total():,} findings in {self._records:,} records, {self._bytes_in:,} bytes")
