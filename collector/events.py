@@ -160,6 +160,16 @@ class ResourceWithheld(Event):
     distinct = ("source", "error")
 
 
+@dataclass(slots=True, frozen=True)
+class Committed(Event):
+    """A group of batches is durable, together with the positions behind it."""
+
+    batches: int
+
+    def count(self) -> None:
+        telemetry.SPOOL_COMMITS.add()
+
+
 # Sources -------------------------------------------------------------------------------------------------------------
 
 
@@ -438,7 +448,7 @@ class ProcessDied(Event):
 
 @dataclass(slots=True, frozen=True)
 class PolicyReloaded(Event):
-    """A new policy is in force in this process."""
+    """A new policy is in force in all workers."""
 
     fingerprint: str
     text = "policy reloaded"

@@ -29,6 +29,7 @@ from collector.process import (
     Reload,
     StartError,
     Stop,
+    Using,
     Waiting,
 )
 from collector.shipper import Backoff
@@ -74,20 +75,21 @@ def run(config: Config, *, once: bool = False, report: Callable[[Summary], None]
 
 
 class Child:
-    """One process of the gate through its deaths: whether it works, and why it waits."""
+    """One process of the gate through its deaths: whether it works, why it waits. `news` is set when that changes."""
 
-    def __init__(self, name: str, duties: Callable[[], Duties], *, stdin: bool = False) -> None:
+    def __init__(self, name: str, duties: Callable[[str], Duties], news: asyncio.Event, *, stdin: bool = False) -> None:
         self.name = name
-        self.duties, self.stdin = duties, stdin
+        self.duties, self.news, self.stdin = duties, news, stdin
         self.process: Process | None = None
         self.ready = self.done = False  # works; has ended in order
         self.once_ready = asyncio.Event()
+        self.policy: str | None = None  # the fingerprint of the one in use
         self.waiting: str | None = None
         self.failure: str | None = None
 
     def start(self) -> Process:
-        self.ready, self.waiting, self.failure = False, None, None
-        self.process = Process.start(self.duties(), self._told, stdin=self.stdin)
+        self.ready, self.policy, self.waiting, self.failure = False, None, None, None
+        self.process = Process.start(self.duties(self.name), self._told, stdin=self.stdin)
         return self.process
 
     def send(self, message: Message) -> None:
@@ -109,10 +111,13 @@ class Child:
             case Ready():
                 self.ready = True
                 self.once_ready.set()
+            case Using(policy):
+                self.policy = policy
             case Waiting(reason):
                 self.waiting = reason
             case Failed(what):
                 self.failure = what
+        self.news.set()
 
 
 class Gate:
@@ -123,11 +128,12 @@ class Gate:
         self._telemetry = config.spool.directory / "telemetry"
         files = any(isinstance(options, FileOptions) for options in config.sources.values())
         count = config.workers if files else 1  # stdin cannot be shared
+        self._news = asyncio.Event()
         self._workers = [
-            Child(f"worker-{number}", partial(self._worker, number, count), stdin=number == 0)
+            Child(f"worker-{number}", partial(self._worker, number, count), self._news, stdin=number == 0)
             for number in range(count)
         ]
-        self._shipper = Child("shipper", lambda: self._duties(ship, config))
+        self._shipper = Child("shipper", partial(self._duties, ship, config), self._news)
         self._children = [*self._workers, self._shipper]
         self._stopping = asyncio.Event()
         self._hangups = asyncio.Event()
@@ -184,7 +190,7 @@ class Gate:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number.name)
-        loop.add_signal_handler(signal.SIGHUP, self._hangups.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         workers: asyncio.Future[Any] = asyncio.gather(*map(self._keep, self._workers))
         shipper: asyncio.Future[Any] = asyncio.ensure_future(self._keep(self._shipper))
         stopping: asyncio.Future[Any] = asyncio.ensure_future(self._stopping.wait())
@@ -220,6 +226,7 @@ class Gate:
             process = child.start()
             code = await process.ended()
             child.ready, child.done = False, code == 0
+            self._news.set()
             telemetry.forget(process.pid)
             if code == 0 or self._stopping.is_set():
                 return
@@ -244,6 +251,10 @@ class Gate:
         self._given_up = True
         for child in self._children:
             child.kill()
+
+    def _hang_up(self) -> None:
+        self._hangups.set()
+        self._news.set()
 
     async def _announce(self) -> None:
         for child in self._children:
@@ -271,14 +282,24 @@ class Gate:
             self._policy = policy  # also for workers that are started later
             for worker in self._workers:
                 worker.send(Reload(policy))
-            events.PolicyReloaded(policy.fingerprint).emit()
+            if await self._in_force():
+                events.PolicyReloaded(policy.fingerprint).emit()
 
-    def _worker(self, number: int, count: int) -> Duties:
-        return self._duties(work, WorkerTask(self._config, self._policy, number, count, self._once))
+    async def _in_force(self) -> bool:
+        """Wait until all workers scrub by the policy; False if another one is asked for meanwhile."""
+        while any(not worker.done and worker.policy != self._policy.fingerprint for worker in self._workers):
+            if self._hangups.is_set():
+                return False
+            self._news.clear()
+            await self._news.wait()
+        return True
 
-    def _duties(self, role: Callable[[Any, Channel], Awaitable[None]], argument: object) -> Duties:
+    def _worker(self, number: int, count: int, name: str) -> Duties:
+        return self._duties(work, WorkerTask(self._config, self._policy, number, count, self._once), name)
+
+    def _duties(self, role: Callable[[Any, Channel], Awaitable[None]], argument: object, name: str) -> Duties:
         log = self._config.telemetry.log
-        return Duties(role, argument, log.level, log.format, self._telemetry)
+        return Duties(name, role, argument, log.level, log.format, self._telemetry)
 
     # What the gate tells ---------------------------------------------------------------------------------------------
 

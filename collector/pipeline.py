@@ -129,6 +129,7 @@ class Pipeline:
                 since = since or monotonic()
                 self._tell(error)
                 await asyncio.sleep(RETRY_SECONDS)
+        events.Committed(len(group)).emit()
         if since is not None:
             events.SpoolFreed(monotonic() - since).emit()
             self._waiting(None)

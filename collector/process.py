@@ -1,9 +1,9 @@
 """The gate's processes: how one is started, what it is told and tells, and that it never outlives the gate.
 
-A child is `python -P -m collector.process FD` (-P: the working directory is not searched for modules). FD is its end of
-a socket pair, over which it first gets what to do (a coroutine function and its argument), then messages. When the
-other end closes, the gate is gone and the child ends at once: whatever it had not committed is read again at the next
-start.
+A child is `python -P -m collector.process FD NAME` (-P: the working directory is not searched for modules). FD is its
+end of a socket pair, over which it first gets what to do (a coroutine function and its argument), then messages. NAME
+is for people who look at the process list. When the other end closes, the gate is gone and the child ends at once:
+whatever it had not committed is read again at the next start.
 """
 
 import asyncio
@@ -58,6 +58,13 @@ class Ready:
 
 
 @dataclass(slots=True, frozen=True)
+class Using:
+    """From a worker: what it scrubs from now on, it scrubs by the policy with this fingerprint."""
+
+    policy: str
+
+
+@dataclass(slots=True, frozen=True)
 class Waiting:
     """From a worker: why it takes nothing; None: it takes data again."""
 
@@ -71,13 +78,14 @@ class Failed:
     message: str
 
 
-Message: TypeAlias = Stop | Drain | Reload | Ready | Waiting | Failed
+Message: TypeAlias = Stop | Drain | Reload | Ready | Using | Waiting | Failed
 
 
 @dataclass(slots=True, frozen=True)
 class Duties:
     """What a child gets at its start."""
 
+    name: str
     work: Callable[[Any, "Channel"], Awaitable[None]]
     argument: Any
     log_level: str
@@ -131,7 +139,7 @@ class Process:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         try:
             popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", "collector.process", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "collector.process", str(theirs.fileno()), duties.name],
                 pass_fds=[theirs.fileno()],
                 stdin=None if stdin else subprocess.DEVNULL,
             )

@@ -8,7 +8,7 @@ from functools import partial
 from collector import events
 from collector.config import Config
 from collector.pipeline import Pipeline
-from collector.process import Channel, Ready, Reload, StartError, Stop, Waiting
+from collector.process import Channel, Ready, Reload, StartError, Stop, Using, Waiting
 from collector.quarantine import Quarantine, QuarantineError
 from collector.scrubbing import Scrubbing
 from collector.sources.file import FileOptions, FileSource
@@ -50,6 +50,7 @@ async def work(task: WorkerTask, channel: Channel) -> None:
             running = tasks.create_task(pipeline.run())
             sources = [tasks.create_task(source.run(pipeline.put)) for source in _sources(task, spool, scrubbing)]
             commands = tasks.create_task(_obey(channel, scrubbing, sources))
+            channel.send(Using(task.policy.fingerprint))
             channel.send(Ready())
             await asyncio.gather(*sources, return_exceptions=True)
             pipeline.finish()
@@ -117,3 +118,4 @@ async def _obey(channel: Channel, scrubbing: Scrubbing, sources: "list[asyncio.T
             case Reload(policy):
                 loop = asyncio.get_running_loop()
                 scrubbing.use(await loop.run_in_executor(None, partial(Scrubber, policy)))
+                channel.send(Using(policy.fingerprint))
