@@ -7,6 +7,7 @@ from typing import Protocol
 
 _MAGIC = b"\x1f\x8b"
 _BLOCK = 256 << 10
+_KEPT = 256 << 10  # a line that was not whole yet is read again with what follows
 
 
 class Content(Protocol):
@@ -45,7 +46,7 @@ class PlainContent:
 
 
 class GzipContent:
-    """A file compressed with gzip; going back means decompressing from its start."""
+    """A file compressed with gzip; going back by more than `_KEPT` bytes means decompressing from its start."""
 
     fixed = True
 
@@ -54,8 +55,18 @@ class GzipContent:
         self._gzip = gzip.GzipFile(fileobj=self._file)
         self.status = os.fstat(descriptor)
         self.complete = True  # until the end comes before the compressed stream's: still being written, or torn
+        self._kept, self._at = b"", 0  # what was read last, and where that ended
 
     def read(self, offset: int, size: int) -> bytes:
+        back = self._at - offset
+        known = self._kept[-back:][:size] if 0 < back <= len(self._kept) else b""
+        if known and len(known) == size:
+            return known
+        data = known + self._forward(offset + len(known), size - len(known))
+        self._kept, self._at = data[-_KEPT:], offset + len(data)
+        return data
+
+    def _forward(self, offset: int, size: int) -> bytes:
         parts: list[bytes] = []
         try:
             self._gzip.seek(offset)

@@ -15,6 +15,7 @@ from watchfiles import Change
 
 from collector.batch import TARGET_BYTES, Batch, Nanoseconds, Position
 from collector.sources.discovery import Roots, Watcher, discover
+from collector.sources.fingerprint import Fingerprints
 from collector.sources.framing import Cut
 from collector.sources.identity import FileKey
 from collector.sources.source import Emit, Redact
@@ -57,8 +58,9 @@ class FileSource:
 
     `redact` is the scrubber: it is asked where a long line may be cut. `positions` are the committed ones of this
     source. Of `workers` processes, this is `worker`; files go by directory and name, so that rotated files stay where
-    they are. `once`: read what is there, half-written lines too, and return. `now` and `clock` are the wall clock in
-    nanoseconds and a monotonic one in seconds.
+    they are. `once`: read what is there, half-written lines too, and return. `secret` keys the fingerprints in
+    positions, which are stored with the data; it must stay the same as long as the positions do. `now` and `clock` are
+    the wall clock in nanoseconds and a monotonic one in seconds.
     """
 
     def __init__(
@@ -71,14 +73,22 @@ class FileSource:
         worker: int = 0,
         workers: int = 1,
         once: bool = False,
+        secret: bytes = b"",
         now: Callable[[], Nanoseconds] = time.time_ns,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._options, self._once, self._clock, self._now = options, once, clock, now
-        self._cut = Cut(options.max_line_bytes, redact)
+        self._cut, self._prints = Cut(options.max_line_bytes, redact), Fingerprints(secret)
         self._tracker = Tracker(
-            name, self._tail, positions or {}, start=options.start, worker=worker, workers=workers, clock=clock
+            name,
+            self._tail,
+            positions or {},
+            self._prints,
+            start=options.start,
+            worker=worker,
+            workers=workers,
+            clock=clock,
         )
         self.ready: deque[FileKey] = deque()
         self._queued: set[FileKey] = set()
@@ -158,7 +168,7 @@ class FileSource:
             except OSError as error:
                 failed(self.name, tail.seen, error)
                 tail.close()
-                tail.ended = tail.ended or self._once
+                tail.drained = tail.drained or self._once
                 tail.more = not isinstance(error, BadGzipFile)  # damaged data does not mend itself
                 continue
             batches += new
@@ -198,6 +208,7 @@ class FileSource:
             real_path,
             home=home,
             cut=self._cut,
+            prints=self._prints,
             now=self._now,
             format=None if wanted == "auto" else wanted,
         )

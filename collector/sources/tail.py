@@ -9,9 +9,12 @@ from msgspec import structs
 from collector import events
 from collector.batch import Batch, Nanoseconds, Origin, Position
 from collector.sources.content import Content, is_compressed, open_content
+from collector.sources.fingerprint import START, Fingerprints, Mark
 from collector.sources.framing import Cut, Format, Line, Run, block, detect, frame, framer
-from collector.sources.identity import START, WINDOW, Checkpoint, FileKey, Mark, digest, file_key
+from collector.sources.identity import Checkpoint, Ended, FileKey, family, file_key, text
 from collector.sources.kubernetes import attributes
+
+_MOST_ENDED = 8  # contents of one file, of which no copy has turned up
 
 
 class Tail:
@@ -29,6 +32,7 @@ class Tail:
         *,
         home: str,
         cut: Cut,
+        prints: Fingerprints,
         now: Callable[[], Nanoseconds],
         format: Format | None = None,  # noqa: A002
     ) -> None:
@@ -37,14 +41,15 @@ class Tail:
         self.path = path  # where its records were written
         self.epoch = 0
         self.mark: Mark = START
-        self.previous: Mark | None = None
+        self.contents: tuple[Ended, ...] = ()  # that the file held before
         self.follows: str | None = None
         self.more = True  # another turn may find something
         self.last = False  # the next turn takes all there is, a half-written line too
-        self.ended = False  # that was done
+        self.drained = False  # that was done
         self.signature = (-1, -1)  # size and time of change when last looked at
-        self._source, self._cut, self._now, self._format = source, cut, now, format
+        self._source, self._cut, self._prints, self._now, self._format = source, cut, prints, now, format
         self._content: Content | None = None
+        self.packed = False  # known to be compressed
         self._before = b""  # the bytes before the offset, while open
         self._handed = 0  # offset up to which batches account for what was read
         self._origin = self._name()
@@ -54,7 +59,7 @@ class Tail:
     def resume(self, epoch: int, checkpoint: Checkpoint) -> None:
         """Go on where a committed position says, if the file still is what it was then."""
         self.epoch, self.mark, self.path = epoch, checkpoint.mark, checkpoint.path
-        self.previous, self.follows, self._handed = checkpoint.previous, checkpoint.follows, checkpoint.mark.offset
+        self.contents, self.follows, self._handed = checkpoint.ended, checkpoint.follows, checkpoint.mark.offset
         self._origin = self._name()
 
     def start_at(self, mark: Mark) -> None:
@@ -65,9 +70,7 @@ class Tail:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        path = os.fsencode(self.path).decode("utf-8", "replace")
-        home = os.fsencode(self.home).decode("utf-8", "replace")
-        return Checkpoint(path, home, self.mark, self.previous, self.follows)
+        return Checkpoint(text(self.path), self.home, self.mark, self.contents, self.follows)
 
     @property
     def position(self) -> Position:
@@ -83,7 +86,8 @@ class Tail:
     def open(self) -> Content:
         if self._content is None:
             self._content = self._find()
-            before = self.mark.matches(self._content)
+            self.packed = self._content.fixed
+            before = self._prints.before(self.mark, self._content)
             if before is None:
                 self._roll_over()
             else:
@@ -146,14 +150,16 @@ class Tail:
         """Another content is in the file: begin a new epoch with it."""
         if self.path == self.seen:
             events.FileTruncated(self._source, self.path, self.mark.offset).emit()
-        self.previous, self.follows, self.mark, self._before = self.mark, None, START, b""
+        ended = Ended(self.epoch, text(self.path), self.home, self.mark, self.follows)
+        self.contents = (*self.contents, ended)[-_MOST_ENDED:]
+        self.follows, self.mark, self._before = None, START, b""
         self.epoch += 1
         self._handed = 0
-        self.path = self.seen
+        self.path, self.home = self.seen, family(self.real_path)
         self._origin = self._name()
 
     def _name(self) -> Origin:
-        path = os.fsencode(self.path).decode("utf-8", "replace")
+        path = text(self.path)
         named = attributes(path, self.real_path) | {"log.file.path": path, "log.file.name": Path(path).name}
         return Origin(self._source, tuple(sorted(named.items())))
 
@@ -174,7 +180,7 @@ class Tail:
             self.close()  # so that what is still to be written is looked for
         self.more = not ended or bool(runs and (closing or self.mark.state.line is not Line.START))
         if closing and not self.more:
-            self.ended, self.last = True, False
+            self.drained, self.last = True, False
             if content.fixed:
                 self.close()
         return batches
@@ -194,12 +200,7 @@ class Tail:
     def _take(self, run: Run, raw: bytes, start: int, end: int) -> Batch | None:
         """Move on behind a run. `raw` holds the file from `start` to `end`."""
         offset = min(run.end, end)
-        tail = raw[max(0, offset - start - WINDOW) : offset - start]
-        head = digest(raw[: min(offset, WINDOW)]) if start == 0 and self.mark.offset < WINDOW else self.mark.head
-        if offset == 0:
-            head = ""
-        self.mark = Mark(offset, head, digest(tail), self.mark.format, run.state)
-        self._before = tail
+        self.mark, self._before = self._prints.grown(self.mark, raw, start, offset, run.state)
         if run.pieces:
             events.LineCut(self._source, self.path, run.pieces).emit()
         if run.dropped:

@@ -2,50 +2,37 @@
 
 A file is known by its key, so renaming changes nothing. A file that turns up under a rotated name with a new inode is
 a copy (copytruncate, gzip) if its content says so: while its original is still being read it waits, and is continued
-where reading of the original ended. Each ended content is continued by one file at most.
+where reading of the original ended. What is decided here follows from the files and from committed positions alone,
+so it is decided again in the same way after a kill.
 """
 
 import os
 import zlib
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from collector import events
 from collector.batch import Batch, Position
 from collector.sources.content import Content, starts_with
 from collector.sources.discovery import Found
-from collector.sources.identity import START, Checkpoint, FileKey, Mark, base_name, decode_checkpoint, family, file_key
+from collector.sources.fingerprint import START, Fingerprints, Mark
+from collector.sources.history import History, Past
+from collector.sources.identity import Checkpoint, FileKey, base_name, family, file_key
 from collector.sources.tail import Tail
 
 LINGER = 5.0
 """Seconds without news after which a file that left its path is let go: its writer may not have noticed yet."""
 
-_MOST_LEFT = 10_000  # ended contents remembered for a copy that may turn up
-
 
 @dataclass(slots=True, frozen=True)
 class _Waiting:
-    """A copy of what `key` holds in `epoch`, to be continued when that is over."""
+    """A file that must not be read now: a copy of what `key` holds in `epoch`, or one that cannot be told yet."""
 
     tail: Tail
     signature: tuple[int, int]
     key: FileKey | None = None
     epoch: int = 0
     length: int = 0
-
-
-@dataclass(slots=True, frozen=True)
-class _Ended:
-    """A content that was read up to a mark and is no longer where it was."""
-
-    key: FileKey
-    epoch: int
-    mark: Mark
-
-    @property
-    def name(self) -> str:
-        return f"{self.key}:{self.epoch}"
 
 
 class Tracker:
@@ -56,6 +43,7 @@ class Tracker:
         source: str,
         make: Callable[[FileKey, str, str, str], Tail],
         positions: Mapping[str, Position],
+        prints: Fingerprints,
         *,
         start: str,
         worker: int,
@@ -64,22 +52,12 @@ class Tracker:
     ) -> None:
         self.tails: dict[FileKey, Tail] = {}
         self._source, self._make, self._start, self._clock = source, make, start, clock
+        self._prints, self._history = prints, History(source, positions)
         self._worker, self._workers = worker, workers
-        self._left: OrderedDict[FileKey, tuple[int, Checkpoint]] = OrderedDict()
-        self._homes: dict[FileKey, str] = {}
+        self._homes: dict[FileKey, tuple[str, str]] = {}  # path and family
         self._waiting: dict[FileKey, _Waiting] = {}
         self._idle_since: dict[FileKey, float] = {}  # of files that left their path
-        self._continued: set[str] = set()
         self._first = True
-        for key, position in positions.items():
-            try:
-                checkpoint = decode_checkpoint(position.value)
-            except ValueError:
-                events.SourceFailed(source, "format", key, "a committed position cannot be read").emit()
-                continue
-            self._left[key] = (position.epoch, checkpoint)
-            if checkpoint.follows:
-                self._continued.add(checkpoint.follows)
 
     # What is there ---------------------------------------------------------------------------------------------------
 
@@ -90,35 +68,48 @@ class Tracker:
         for file in found:
             paths[file.path] = file.key
             there.setdefault(file.key, file)
-        self._homes = {key: self._homes.get(key) or self._home(key, file) for key, file in there.items()} | {
-            key: tail.home for key, tail in self.tails.items()
-        }
-        mine = {key: file for key, file in there.items() if self._owns(self._homes[key])}
+        self._homes = {key: (file.path, self._home(key, file)) for key, file in there.items()}
+        mine = {key: file for key, file in there.items() if key in self.tails or self._owns(self._homes[key][1])}
         for tail in list(self.tails.values()):
             at_path = paths.get(tail.path) or _key_at(tail.path)
             self._follow(tail, mine.get(tail.key), left=at_path != tail.key)
         announced = self._adopt([file for key, file in mine.items() if key not in self.tails])
         for key in self._waiting.keys() - mine.keys():
             tail = self._waiting.pop(key).tail
-            if tail.previous:
-                self._leave(tail)
+            if tail.contents:
+                self._history.leave(tail)
         self._first = False
         return announced
 
     def finish(self) -> bool:
         """Have everything emitted that is there, half-written lines too; whether there is anything left to do."""
         for tail in self.tails.values():
-            if not tail.ended:
+            if not tail.drained:
                 tail.last = tail.more = True
         return any(tail.more for tail in self.tails.values())
 
     def _home(self, key: FileKey, file: Found) -> str:
-        """A file stays with the worker of the path where it was first seen, or where its records were written."""
-        known = self._left.get(key)
-        return known[1].home if known else family(os.path.realpath(file.path))
+        """The family of its path; a file that was renamed out of its family stays in it, and so with its worker."""
+        if tail := self.tails.get(key):
+            return tail.home
+        seen, home = self._homes.get(key, ("", ""))
+        if seen == file.path:
+            return home
+        real_path = os.path.realpath(file.path)
+        home = family(real_path)
+        known = self._history.get(key)
+        if known and known.home != home:
+            tail = self._make(key, file.path, real_path, home)
+            try:
+                return known.home if self._prints.before(known.mark, tail.open()) is not None else home
+            except OSError:
+                return known.home
+            finally:
+                tail.close()
+        return home
 
     def _owns(self, home: str) -> bool:
-        return zlib.crc32(os.fsencode(home)) % self._workers == self._worker
+        return zlib.crc32(home.encode()) % self._workers == self._worker
 
     def _follow(self, tail: Tail, file: Found | None, *, left: bool) -> None:
         """News of a file that is being read."""
@@ -138,27 +129,36 @@ class Tracker:
         if signature != tail.signature:
             if file is not None and not tail.is_open and self._reborn(tail, file):
                 return
-            tail.signature, tail.more, tail.ended = signature, True, False
+            tail.signature, tail.more, tail.drained = signature, True, False
             self._idle_since.pop(tail.key, None)
         if not left:
             self._idle_since.pop(tail.key, None)
         elif not tail.more:
             since = self._idle_since.setdefault(tail.key, self._clock())
             tail.last = self._clock() - since >= LINGER
-            if tail.ended and file is None:
+            if tail.drained and file is None:
                 self.release(tail)
 
     def _reborn(self, tail: Tail, file: Found) -> bool:
-        """Open a file that was closed; whether its inode turns out to belong to another file by now, perhaps a copy."""
+        """Open a file that was closed; whether it is no longer to be read as what it was: its inode may belong to
+        another file by now, perhaps a copy, perhaps another worker's."""
         epoch = tail.epoch
         try:
             tail.open()
         except OSError:
             return False  # told when it is to be read
-        if tail.epoch == epoch or not _is_rotated(file.path):
+        if tail.epoch == epoch:
             return False
+        self._homes[tail.key] = (file.path, tail.home)
+        if self._owns(tail.home) and not _is_rotated(file.path):
+            return False
+        tail.close()
         del self.tails[tail.key]
-        self._waiting[tail.key] = _Waiting(tail, (-1, -1))
+        self._idle_since.pop(tail.key, None)
+        if self._owns(tail.home):
+            self._waiting[tail.key] = _Waiting(tail, (-1, -1))
+        else:
+            self._history.leave(tail)
         return True
 
     def release(self, tail: Tail) -> None:
@@ -166,14 +166,8 @@ class Tracker:
         tail.close()
         self.tails.pop(tail.key, None)
         self._idle_since.pop(tail.key, None)
-        self._leave(tail)
+        self._history.leave(tail)
         events.FileClosed(self._source, tail.path, tail.mark.offset).emit()
-
-    def _leave(self, tail: Tail) -> None:
-        self._left[tail.key] = (tail.epoch, tail.checkpoint)
-        self._left.move_to_end(tail.key)
-        while len(self._left) > _MOST_LEFT:
-            self._left.popitem(last=False)
 
     def leaving(self, tail: Tail) -> bool:
         """Whether its path does not lead to it any more: once closed, it may never be found again."""
@@ -186,10 +180,14 @@ class Tracker:
     # New files -------------------------------------------------------------------------------------------------------
 
     def _adopt(self, files: list[Found]) -> list[Batch]:
-        """Known positions first, then files under their own name: a copy is recognised by what is known of both."""
-        announced: list[Batch] = []
-        files.sort(key=lambda file: (file.key not in self._left, _is_rotated(file.path), file.signature[1]))
+        """Take in files that are not read yet; originals before their copies."""
         for file in files:
+            if known := self._history.take(file.key):
+                self._resume(file, *known)
+        announced: list[Batch] = []
+        for file in sorted(files, key=_rank):
+            if file.key in self.tails or not self._owns(self._homes[file.key][1]):
+                continue
             waiting = self._waiting.get(file.key)
             tail = waiting.tail if waiting else self._new(file)
             try:
@@ -198,38 +196,40 @@ class Tracker:
                 failed(self._source, file.path, error)
                 tail.close()
                 announce = False
-                if file.key not in self.tails and not _is_rotated(file.path):
+                if not _is_rotated(file.path):
                     self.tails[file.key] = tail  # what it holds is read once it can be opened
             if announce:
                 announced.append(tail.announcement())
         return announced
 
     def _new(self, file: Found) -> Tail:
-        tail = self._make(file.key, file.path, os.path.realpath(file.path), self._homes[file.key])
+        tail = self._make(file.key, file.path, os.path.realpath(file.path), self._homes[file.key][1])
         tail.signature = file.signature
         return tail
 
+    def _resume(self, file: Found, epoch: int, checkpoint: Checkpoint) -> None:
+        """A file with a position goes on from there, if it still is what it was."""
+        tail = self._new(file)
+        if self._first and self._start == "beginning":
+            tail.epoch = epoch + 1
+        else:
+            tail.resume(epoch, checkpoint)
+        self.tails[tail.key] = tail
+        self._reborn(tail, file)
+
     def _begin(self, tail: Tail, file: Found, waiting: _Waiting | None) -> bool:
         """Find where to start; whether that must be committed at once. The tail may be left waiting."""
-        if tail.key in self._left:
-            epoch, checkpoint = self._left.pop(tail.key)
-            if self._first and self._start == "beginning":
-                tail.epoch = epoch + 1
-            else:
-                tail.resume(epoch, checkpoint)
-            self.tails[tail.key] = tail
-            if not self._reborn(tail, file):
-                return False
         original = self._original(tail, file, waiting)
         if original is None:
             tail.close()
             return False
         self._waiting.pop(tail.key, None)
         self.tails[tail.key] = tail
-        announce = tail.follows is not None
+        announce = original is not START
         if original is START and self._first and self._start == "end":
-            original, announce = _last_line(tail.open()), True
+            original, announce = self._last_line(tail.open()), True
         tail.start_at(original)
+        tail.signature = file.signature
         tail.open()
         return announce
 
@@ -241,73 +241,99 @@ class Tracker:
             sibling = self.tails.get(waiting.key)
             if sibling and sibling.epoch == waiting.epoch:
                 return None
-            for ended in self._ended(tail):
-                if (ended.key, ended.epoch) == (waiting.key, waiting.epoch):
-                    self._continue(tail, ended)
-                    short = waiting.length < ended.mark.offset
-                    return Mark.at(waiting.length, tail.open(), ended.mark.format) if short else ended.mark
+            for past in self._past(tail):
+                if (past.key, past.epoch) == (waiting.key, waiting.epoch):
+                    return self._go_on(tail, past, waiting.length)
         if not _is_rotated(file.path):
             return self._renumbered(tail)
-        family = [other for other in self.tails.values() if other.home == tail.home]
-        if not family and not any(self._ended(tail)):
-            return START
         content = tail.open()
-        # Rotated files are not copied but compressed; what may equal them otherwise is another file.
-        siblings = [other for other in family if content.fixed or not _is_rotated(other.seen) or self.leaving(other)]
         if not content.read(0, 1):
             self._waiting[tail.key] = _Waiting(tail, file.signature)
             return None
+        siblings = self._siblings(tail, packed=content.fixed)
         for sibling in siblings:
             length = starts_with(sibling.check(), content)
             if length is not None:
                 self._waiting[tail.key] = _Waiting(tail, file.signature, sibling.key, sibling.epoch, length)
                 return None
-        if content.fixed and not content.complete:
-            self._waiting[tail.key] = _Waiting(tail, file.signature)
-            return None
         for sibling in siblings:
             sibling.check()  # if it was truncated while it was compared, its content has ended now
-        return self._match(tail, content, self._ended(tail))
+        return self._match(tail, file, content)
+
+    def _siblings(self, tail: Tail, *, packed: bool) -> list[Tail]:
+        """The files that this one may be a copy of. Rotated files are not copied but compressed, or unpacked; what may
+        equal them otherwise is another file."""
+        return [
+            other
+            for other in self.tails.values()
+            if other.home == tail.home
+            and (packed or other.packed or not _is_rotated(other.seen) or self.leaving(other))
+        ]
+
+    def _match(self, tail: Tail, file: Found, content: Content) -> Mark | None:
+        """The ended content that this one goes on with, or is a front part of: the longest that was read."""
+        pasts = sorted(self._past(tail), key=lambda past: -past.mark.offset)
+        for past in pasts:
+            if self._prints.before(past.mark, content) is not None:
+                return self._go_on(tail, past, past.mark.offset)
+        for past in pasts:
+            length = self._prints.covered(past.mark, content)
+            if length is not None:
+                if content.fixed and not content.complete:  # still being written: it may hold more than was read
+                    self._waiting[tail.key] = _Waiting(tail, file.signature)
+                    return None
+                return self._prints.at(length, content, past.mark.format)
+        return START
 
     def _renumbered(self, tail: Tail) -> Mark:
         """The same path and inode on a device that got another number, as happens when a machine starts."""
         inode = tail.key.partition("-")[2]
-        same = []
-        for ended in self._ended(tail):
-            if ended.key.partition("-")[2] == inode and (known := self._left.get(ended.key)):
-                same += [ended] if known[1].path == tail.checkpoint.path else []
-        return self._match(tail, tail.open(), same) if same else START
-
-    def _match(self, tail: Tail, content: Content, candidates: Iterable[_Ended]) -> Mark:
-        for ended in sorted(candidates, key=lambda ended: -ended.mark.offset):
-            if ended.mark.offset and ended.mark.matches(content) is not None:
-                self._continue(tail, ended)
-                return ended.mark
+        for past in self._past(tail):
+            same_place = past.key.partition("-")[2] == inode and past.path == tail.checkpoint.path
+            if same_place and self._prints.before(past.mark, tail.open()) is not None:
+                return self._go_on(tail, past, past.mark.offset)
         return START
 
-    def _ended(self, tail: Tail) -> Iterator[_Ended]:
-        """The ended contents of the file's family that no file continues yet."""
-        known = [(key, epoch, point) for key, (epoch, point) in self._left.items() if point.home == tail.home]
+    def _past(self, tail: Tail) -> list[Past]:
         living = [*self.tails.values(), *(waiting.tail for waiting in self._waiting.values())]
-        known += [(live.key, live.epoch, live.checkpoint) for live in living if live.home == tail.home]
-        for key, epoch, point in known:
-            marks = [_Ended(key, epoch, point.mark)] if key in self._left else []
-            marks += [_Ended(key, epoch - 1, point.previous)] if point.previous else []
-            yield from (ended for ended in marks if ended.name not in self._continued)
+        return list(self._history.past(tail.home, living))
 
-    def _continue(self, tail: Tail, ended: _Ended) -> None:
-        self._continued.add(ended.name)
-        tail.follows = ended.name
-        waiting = self._waiting.get(ended.key)
-        live = self.tails.get(ended.key) or (waiting.tail if waiting else None)
-        if live and live.epoch == ended.epoch + 1:
-            live.previous = None
+    def _go_on(self, tail: Tail, past: Past, length: int) -> Mark:
+        """Go on with a content where its reading ended. A copy of `length` bytes that ends before has nothing new, and
+        leaves it to another one."""
+        if length < past.mark.offset:
+            return self._prints.at(length, tail.open(), past.mark.format)
+        self._history.go_on(past, tail)
+        waiting = self._waiting.get(past.key)
+        live = self.tails.get(past.key) or (waiting.tail if waiting else None)
+        if live:
+            live.contents = tuple(ended for ended in live.contents if ended.epoch != past.epoch)
+        return past.mark
+
+    def _last_line(self, content: Content) -> Mark:
+        """Behind the last line end: to begin within a line could show half of a secret."""
+        step = 64 << 10
+        offset = content.status.st_size
+        if content.fixed:
+            offset = starts_with(content, content) or 0
+        while offset > 0:
+            start = max(0, offset - step)
+            newline = content.read(start, offset - start).rfind(b"\n")
+            if newline >= 0:
+                return self._prints.at(start + newline + 1, content)
+            offset = start
+        return START
 
 
 def failed(source: str, path: str, error: OSError) -> None:
     """Say that a file cannot be read; it is tried again as long as it is there."""
     reason = {PermissionError: "permission", FileNotFoundError: "vanished"}.get(type(error), "io")
     events.SourceFailed(source, reason, path, error.strerror or type(error).__name__).emit()
+
+
+def _rank(file: Found) -> tuple[bool, bool, int]:
+    """Files under their own name come first, then plain ones, then older ones."""
+    return (_is_rotated(file.path), file.path.endswith(".gz"), file.signature[1])
 
 
 def _key_at(path: str) -> FileKey | None:
@@ -320,18 +346,3 @@ def _key_at(path: str) -> FileKey | None:
 def _is_rotated(path: str) -> bool:
     name = os.path.basename(path)  # noqa: PTH119
     return base_name(name) != name
-
-
-def _last_line(content: Content) -> Mark:
-    """Behind the last line end: to begin within a line could show half of a secret."""
-    step = 64 << 10
-    offset = content.status.st_size
-    if content.fixed:
-        offset = starts_with(content, content) or 0
-    while offset > 0:
-        start = max(0, offset - step)
-        newline = content.read(start, offset - start).rfind(b"\n")
-        if newline >= 0:
-            return Mark.at(start + newline + 1, content)
-        offset = start
-    return START
