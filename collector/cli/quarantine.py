@@ -83,7 +83,7 @@ Examples:
 """
 )
 def release(
-    records: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="As `list` gives them.")] = None,
+    records: Annotated[list[str] | None, typer.Argument(metavar="ID", help="As `list` gives them.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="All there are.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     config: ConfigFile = None,
