@@ -101,7 +101,7 @@ class FileSource:
 
     async def run(self, emit: Emit) -> None:
         watching = self._options.watch == "inotify" and not self._once
-        watcher = Watcher(self.name, self._told)
+        watcher = Watcher(self.name, self.told)
         finishing = False
         try:
             while True:
@@ -215,7 +215,7 @@ class FileSource:
 
     # News ------------------------------------------------------------------------------------------------------------
 
-    def _told(self, changes: set[tuple[Change, str]]) -> None:
+    def told(self, changes: set[tuple[Change, str]]) -> None:
         for change, path in changes:
             key = self._paths.get(path)
             if key is not None:

@@ -147,8 +147,8 @@ class Tracker:
             tail.open()
         except OSError:
             return False  # told when it is to be read
-        if tail.epoch == epoch:
-            return False
+        if tail.epoch == epoch and (tail.mark.offset or not _is_rotated(file.path)):
+            return False  # what nothing was read of cannot be told from another file
         self._homes[tail.key] = (file.path, tail.home)
         if self._owns(tail.home) and not _is_rotated(file.path):
             return False
@@ -267,7 +267,7 @@ class Tracker:
             other
             for other in self.tails.values()
             if other.home == tail.home
-            and (packed or other.packed or not _is_rotated(other.seen) or self.leaving(other))
+            and (packed or other.packed or not _is_rotated(other.path) or self.leaving(other))
         ]
 
     def _match(self, tail: Tail, file: Found, content: Content) -> Mark | None:

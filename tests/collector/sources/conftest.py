@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from watchfiles import Change
 
 from collector.batch import Batch, Position
 from collector.sources.file import FileOptions, FileSource
@@ -44,6 +45,14 @@ class Gate:
     def step(self) -> None:
         """Look for files and read all that there is."""
         self.pending += self.source.scan()
+        self.turns()
+
+    def news(self, path: Path) -> None:
+        """Read what there is of a file that the kernel told about, without looking for files."""
+        self.source.told({(Change.modified, str(path))})
+        self.turns()
+
+    def turns(self) -> None:
         while self.source.ready:
             self.pending += self.source.turns()
 
