@@ -29,8 +29,13 @@ def replacer(action: Action, label: str, keep_last: int, key: HashKey | None, ca
     if action is Action.HASH:
         assert key is not None
         return _hash(label, key, canonical)
-    token = f"[REDACTED:{label}]".encode()
-    return lambda _value: token
+    constant = token(label)
+    return lambda _value: constant
+
+
+def token(label: str) -> bytes:
+    """What `replace` writes."""
+    return f"[REDACTED:{label}]".encode()
 
 
 def _mask(keep_last: int) -> Replacer:

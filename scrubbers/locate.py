@@ -11,10 +11,11 @@ from bisect import bisect_right
 from scrubbers.actions import TOKEN
 from scrubbers.encodings import decode
 from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
-from scrubbers.plan import GUARDED, INTRODUCER, KEY, SHAPES, Hit, Plan, Rule
+from scrubbers.plan import END, GUARDED, INTRODUCER, KEY, WHAT, Hit, Plan, Rule
 from scrubbers.splice import Finding, standing
 
-_MEMBER = re.compile(rb'"[ \t]*:[ \t]*("[^"\\\n]*"|[-+.0-9A-Za-z]+)[ \t]*(,[ \t]*|(?=\}))').match
+_MEMBER = re.compile(rb'"[ \t]*:[ \t]*("[^"\\\n]*"|[-+.0-9A-Za-z]+)[ \t]*(?:(,[ \t]*)|(?=\}))').match
+_INNER_MEMBER = re.compile(rb'\\"[ \t]*:[ \t]*(\\"[^"\\\n]*\\"|[-+.0-9A-Za-z]+)[ \t]*(?:(,[ \t]*)|(?=\}))').match
 _COLON = re.compile(rb"\"\s*[:=]").match
 _ESCAPED_QUOTE = re.compile(rb"\\+[\"']\s*[:=]|'\s*[:=]|\\+u|%").match
 _KEEP_WINDOW = 128
@@ -23,6 +24,7 @@ _AROUND_KEY = b"\\\"' \t"
 _IN_KEPT = bytes(byte for byte in range(256) if byte not in b"\\\"' \t\r\n:=,;&")
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _OPENS = _ALNUM | frozenset(b"+")  # what a guard that was not there may stand before
+_CLOSES = _ALNUM | frozenset(b".-")  # and behind
 _BEFORE_KEY = frozenset(b"{,")
 _LONGEST_KEY = 96
 
@@ -58,66 +60,76 @@ class Locator:
 
     def _walk(self, text: bytes, hits: list[Hit], findings: list[Finding], doubts: list[int], coded: list[int]) -> None:
         # The hot loop: bound locals, and the commonest notation (a JSON member) in line.
-        member, decided, lasts, rules = _MEMBER, self._names.decided, self._names.lasts, self._rules
-        finders, rfind, found = self._finders, text.rfind, findings.append
-        guarded, numbers = self._plan.guarded, self._plan.numbers
+        member, decided, rules = _MEMBER, self._names.decided, self._rules
+        finders, guarded, rfind, found = self._finders, self._plan.guarded, text.rfind, findings.append
+        opens, closes = _OPENS, _CLOSES
         covered = 0  # behind the closing quote of a member, nothing found there can reach further
         for hit in hits:
-            end = hit >> 8
+            end = hit >> END
             if end <= covered:
                 continue
-            what = hit & 0xFF
-            if what >= SHAPES:
-                looking = finders[what - SHAPES]
-                if what == GUARDED:
-                    if text[end - 12 : end].isdigit():
-                        if not 0x32 <= text[end - 12] <= 0x36:
-                            continue  # a number that no card begins like: time stamps and counters, by far the most
-                        looking = numbers
-                    else:
-                        looking = guarded[text[end - 1]]
-                for find, rule in looking:
+            what = hit & WHAT
+            if what < KEY:
+                if what == INTRODUCER:
+                    coded.append(end)
+                    continue
+                looking = guarded.get(text[end - 6] << 8 | text[end - 1], ()) if what == GUARDED else finders[what]
+                for find, rule, token in looking:
                     span = find(text, end)
                     if span is not None:
-                        self._shape(text, span[0], span[1], rule, findings, doubts)
-            elif what == KEY:
+                        start, stop = span
+                        if token is None or text[stop] in opens or text[start - 1] in closes:
+                            self._shape(text, start, stop, rule, findings, doubts)
+                        else:
+                            found((start, stop, token, rule))
+            else:
                 if text[end] != 0x22:
-                    self._text_key(text, end, findings, doubts)
-                    continue
-                match = member(text, end)
-                if match is None:
-                    if _COLON(text, end):
-                        doubts.append(end)
+                    covered = self._text_key(text, end, findings, doubts)
                     continue
                 start = rfind(b'"', end - _LONGEST_KEY if end > _LONGEST_KEY else 0, end)
                 name = text[start + 1 : end].lower()
+                match = member(text, end)
                 number = decided.get(name)
-                if number is None:
-                    number = decided.get(name[name.rfind(b".") + 1 :]) if b"." in name else None
+                if match is None or number is None or text[start - 1] not in _BEFORE_KEY:
+                    number = self._member_key(text, start, end, name, match, doubts)
                     if number is None:
-                        if start < 0 or name[name.rfind(b".") + 1 :] in lasts:
-                            doubts.append(end)
                         continue
-                if start <= 0 or text[start - 1] not in _BEFORE_KEY:
-                    doubts.append(end)
-                    continue
+                    assert match is not None
                 covered = match.end()
-                value, comma = match.groups()
-                if value[1:2] == b"[" and TOKEN.fullmatch(value, 1, len(value) - 1):
+                first = match.start(1) + 1
+                if text[first] == 0x5B and TOKEN.fullmatch(text, first, match.end(1) - 1):
                     continue  # final
                 rule = rules[number]
                 if rule.delete:
-                    found((start, covered, b"" if comma else None, rule))
+                    found((start, covered, b"" if match.lastindex == 2 else None, rule))
                 else:
-                    found((*match.span(1), b'"' + rule.replace(value.strip(b'"')) + b'"', rule))
-            elif what == INTRODUCER:
-                coded.append(end)
+                    _replaced(match, b'"', rule, findings, doubts)
+
+    def _member_key(
+        self, text: bytes, start: int, end: int, name: bytes, match: "re.Match[bytes] | None", doubts: list[int]
+    ) -> int | None:
+        """The rule of a JSON key that is not plainly a personal member, or None: it is none, or a doubt."""
+        if match is None:
+            if _COLON(text, end):
+                doubts.append(end)
+            return None
+        last = name[name.rfind(b".") + 1 :]
+        number = self._names.decided.get(last)
+        if number is None:
+            if start < 0 or last in self._names.lasts:
+                doubts.append(end)
+            return None
+        if start <= 0 or text[start - 1] not in _BEFORE_KEY:
+            doubts.append(end)
+            return None
+        return number
 
     def _shape(self, text: bytes, start: int, end: int, rule: Rule, findings: list[Finding], doubts: list[int]) -> None:
+        before = text[start - 1] if start else 0x0A
         if (
             text[end] in _OPENS
-            or (start and text[start - 1] in b".-")
-            or (start and text[start - 1] in _ALNUM and (start < 2 or text[start - 2] != 0x5C))
+            or before in b".-"
+            or (before in _ALNUM and (start < 2 or text[start - 2] != 0x5C or before not in b"bfnrt"))
         ):
             doubts.append(start)  # once it is gone, what stands beside it has a guard that it had not
             return
@@ -127,41 +139,71 @@ class Locator:
         if b"\n" in value:
             _lines(text, start, end, rule, findings)
             return
-        if (self._plan.keeps_all or not value.strip(_HEX)) and self._kept(text[max(0, start - _KEEP_WINDOW) : start]):
+        if (self._plan.keeps_all or not value.strip(_HEX)) and self._kept(text, start, before):
             doubts.append(start)
             return
         replacement = rule.replace(value)
         if rule.bare and value.isdigit():
-            before = text[max(0, start - 16) : start]
-            close = before.rstrip(b" \t")
+            head = text[max(0, start - 16) : start]
+            close = head.rstrip(b" \t")
             if close.endswith((b",", b"[", b"-", b"+", b".")):
                 doubts.append(start)  # an element of an array, or a part of a longer number
                 return
             if close.endswith(b'":'):
-                if close.endswith(b'\\":') or text[end] not in b",}] \t\r\n":
+                if close.endswith(b'\\\\":') or text[end] not in b",}] \t\r\n":
                     doubts.append(start)
                     return
-                replacement = b'"' + replacement + b'"'
-            elif close.endswith(b":") and close != before:
+                quote = b'\\"' if close.endswith(b'\\":') else b'"'
+                replacement = quote + replacement + quote
+            elif close.endswith(b":") and close != head:
                 doubts.append(start)
                 return
         findings.append((start, end, replacement, rule))
 
-    def _kept(self, window: bytes) -> bool:
-        """Whether text that ends so is within the value of a key that may be kept."""
-        head = window.rstrip(_IN_KEPT).rstrip(_AROUND_KEY)
+    def _kept(self, text: bytes, start: int, before: int) -> bool:
+        """Whether what begins at `start`, behind the byte `before`, is in the value of a key that may be kept."""
+        if before == 0x20 and start > 1 and text[start - 2] in _ALNUM:
+            return False  # a word stands before it, and no sign
+        head = text[max(0, start - _KEEP_WINDOW) : start].rstrip(_IN_KEPT).rstrip(_AROUND_KEY)
         if not head.endswith((b":", b"=")):
             return False
         head = head[:-1].rstrip(_AROUND_KEY)
         lasts = self._plan.keep_names.lasts
         return any(name[name.rfind(b".") + 1 :] in lasts for name in names_before(head, len(head)))
 
-    def _text_key(self, text: bytes, end: int, findings: list[Finding], doubts: list[int]) -> None:
+    def _inner_member(self, text: bytes, end: int, findings: list[Finding], doubts: list[int]) -> int:
+        """A member of JSON in a JSON string, whose quotes are escaped once; tells how far it was covered."""
+        match = _INNER_MEMBER(text, end)
+        start = text.rfind(b'\\"', max(0, end - _LONGEST_KEY), end)
+        if match is None or start <= 0 or text[start - 1] not in _BEFORE_KEY:
+            doubts.append(end)
+            return 0
+        name = text[start + 2 : end].lower()
+        last = name[name.rfind(b".") + 1 :]
+        number = self._names.decided.get(last)
+        if number is None:
+            if last in self._names.lasts:
+                doubts.append(end)
+            return 0
+        first = match.start(1) + 2
+        if text[first] == 0x5B and TOKEN.fullmatch(text, first, match.end(1) - 2):
+            return match.end()  # final
+        rule = self._rules[number]
+        if rule.delete:
+            findings.append((start, match.end(), b"" if match.lastindex == 2 else None, rule))
+        else:
+            _replaced(match, b'\\"', rule, findings, doubts)
+        return match.end()
+
+    def _text_key(self, text: bytes, end: int, findings: list[Finding], doubts: list[int]) -> int:
+        """A key in another notation than a JSON member's; tells how far it was covered."""
         assign = ASSIGN.match(text, end)
         if assign is None:
+            if text[end] == 0x5C and text[end + 1] == 0x22:
+                return self._inner_member(text, end, findings, doubts)
             if _ESCAPED_QUOTE(text, end):
                 doubts.append(end)
-            return
+            return 0
         for name in names_before(text, end):
             last = name[name.rfind(b".") + 1 :]
             number = self._names.decided.get(last)
@@ -169,22 +211,23 @@ class Locator:
                 break
             if last in self._names.lasts:
                 doubts.append(end)
-                return
+                return 0
         else:
-            return
+            return 0
         at = assign.end()
         if TOKEN.match(text, at):
-            return  # final
+            return 0  # final
         if text[at] in b"\"'\\{[<":
             doubts.append(at)
-            return
+            return 0
         span = bare_value(text, at, name, end - len(name), assign[1])
         if span is None:
-            return
+            return 0
         if text[span[1]] == 0x5C or b"\\" in text[at : span[1]] or b"%" in text[at : span[1]]:
             doubts.append(at)
-            return
+            return 0
         findings.append((*span, self._rules[number].replace(text[at : span[1]]), self._rules[number]))
+        return 0
 
     def _decode(self, text: bytes, coded: list[int], doubts: list[int]) -> None:
         """Doubt the records in which something shows once they are decoded."""
@@ -208,7 +251,16 @@ class Locator:
             side.append(b"\n")
             size += len(plain) + 1
         seen = self._plan.scan(b"".join(side)) if side else []
-        doubts += [starts[bisect_right(offsets, (hit >> 8) - 1) - 1] for hit in seen if hit & 0xFF != INTRODUCER]
+        doubts += [starts[bisect_right(offsets, (hit >> END) - 1) - 1] for hit in seen if hit & WHAT != INTRODUCER]
+
+
+def _replaced(member: "re.Match[bytes]", quote: bytes, rule: Rule, findings: list[Finding], doubts: list[int]) -> None:
+    """The value of a member is replaced; `quote` is how its quotes are written."""
+    value = member[1].strip(b'\\"')
+    if b"%" in value:
+        doubts.append(member.start())  # the token is that of the value once it is decoded
+        return
+    findings.append((*member.span(1), quote + rule.replace(value) + quote, rule))
 
 
 def _lines(text: bytes, start: int, end: int, rule: Rule, findings: list[Finding]) -> None:

@@ -9,7 +9,7 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from scrubbers.actions import TOKEN
@@ -18,7 +18,7 @@ from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, Encoding, decode, de
 from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
 from scrubbers.notations.json_document import Document, Member, parse
 from scrubbers.notations.quoted import quoted_key, value_at
-from scrubbers.plan import INTRODUCER, KEY, SHAPES, Plan, Rule
+from scrubbers.plan import END, INTRODUCER, KEY, WHAT, Plan, Rule
 from scrubbers.splice import Finding, splice
 
 Offsets: TypeAlias = Sequence[int]
@@ -32,7 +32,7 @@ class Unscrubbable(Exception):
     """A record that cannot be made clean for sure; the message is a reason, without contents."""
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)  # not frozen: that would triple the price of making one
 class View:
     """Text in a record: its bytes, and where each of them (and the end) begins in the record."""
 
@@ -42,10 +42,14 @@ class View:
     quotes: int = 0  # JSON strings it stands in
     scalar: bool = False  # a JSON number or word, replaced as a whole
     literal: bool = False  # between the quotes of a JSON string: what it says shows only when decoded
-    documents: tuple[Span, ...] = ()  # JSON in it, which has views of its own
+    documents: Sequence[Span] = ()  # JSON in it, which has views of its own
 
     def part(self, start: int, end: int) -> "View":
         return View(self.text[start:end], self.offsets[start : end + 1], self.depth, self.quotes)
+
+    def string(self, start: int, end: int) -> "View":
+        """What stands between the quotes of a JSON string."""
+        return View(self.text[start:end], self.offsets[start : end + 1], self.depth, self.quotes + 1, literal=True)
 
     def span(self, start: int, end: int) -> Span:
         """Where a span of this view stands in the record."""
@@ -71,15 +75,20 @@ class Reference:
         """The record made clean, and the rules that found something; raises Unscrubbable."""
         counted: list[Rule] = []
         for _ in range(_ROUNDS):
-            findings = self.find(record)
-            if not findings:
-                return record, counted
+            findings, settled = self._pass(record)
             counted += [rule for _, _, _, rule in findings if rule is not None]
+            settled = settled and not any(_beside(record, start, end) for start, end, _, _ in findings)
             record = splice(record, findings)
+            if settled:
+                return record, counted
         raise Unscrubbable("unstable")
 
     def find(self, record: bytes) -> list[Finding]:
         """What one pass finds: sorted, without overlaps. Longer findings win over shorter ones."""
+        return self._pass(record)[0]
+
+    def _pass(self, record: bytes) -> tuple[list[Finding], bool]:
+        """What one pass finds, and whether nothing that it found lay partly in something else."""
         findings: list[Finding] = []
         kept: list[Span] = []
         leaves: list[View] = []
@@ -103,10 +112,13 @@ class Reference:
                 continue
             documents: list[Span] = []
             if b"{" in text or b"[" in text:
+                hits = None
                 for document in _documents(text):
                     documents.append((document.start, document.end))
-                    self._document(view, document, pending, leaves, findings, kept)
-            leaves.append(replace(view, documents=tuple(documents)))
+                    hits = hits or _Hits(text, self._plan.scan(text + b"\n"))
+                    self._document(view, document, hits, pending, leaves, findings, kept)
+            view.documents = documents
+            leaves.append(view)
             if b"\\" in text or b"%" in text:
                 for start, end in _between(documents, len(text)):
                     pending.extend(self._decoded(view.part(start, end)))
@@ -127,40 +139,46 @@ class Reference:
         self,
         view: View,
         document: Document,
+        hits: "_Hits",
         pending: list[View],
         leaves: list[View],
         findings: list[Finding],
         kept: list[Span],
     ) -> None:
         gone: list[Span] = []
+        names = self._plan.names
         for members in document.objects:
-            rules = [self._member(view, member, kept) for member in members]
-            for number, (member, rule) in enumerate(zip(members, rules, strict=True)):
-                if rule is not None:
-                    gone.append(member.value)
-                    self._remove(view, members, rules, number, rule, findings)
-                elif TOKEN.search(view.text, *member.key) is None:
+            rules: list[Rule | None] = []
+            for member in members:
+                rule = None
+                path = None
+                if hits.key_at(*member.key):
+                    path = _segments(member.path)
+                    number = names.rule(path)
+                    if number is not None and not TOKEN.fullmatch(view.text, *_inner(view.text, member.value)):
+                        rule = self._plan.key_rules[number]
+                        gone.append(member.value)
+                    elif number is None and hits.among(*member.key):
+                        leaves.append(view.part(*member.key))
+                elif hits.among(*member.key) and TOKEN.search(view.text, *member.key) is None:
                     leaves.append(view.part(*member.key))
+                rules.append(rule)
+                if rule is None and self._plan.keep_shapes and hits.among(*member.value):
+                    start, end = _inner(view.text, member.value)
+                    if self._plan.kept(path or _segments(member.path), view.text[start:end]):
+                        kept.append(view.span(*member.value))
+            for number, rule in enumerate(rules):
+                if rule is not None:
+                    self._remove(view, members, rules, number, rule, findings)
         gone.sort()
         for start, end in document.strings:
-            if not _within(start, gone):
-                part = view.part(start, end)
-                pending.append(replace(part, quotes=part.quotes + 1, literal=True))
+            if hits.among(start, end) and not _within(start, gone):
+                pending.append(view.string(start, end))
         for start, end in document.scalars:
-            if not _within(start, gone):
-                part = view.part(start, end)
-                leaves.append(View(part.text, part.offsets, part.depth, part.quotes, scalar=True))
-
-    def _member(self, view: View, member: Member, kept: list[Span]) -> Rule | None:
-        path = [segment for key in member.path for segment in reversed((decode(key) or key).lower().split(b"."))]
-        value = view.text[member.value[0] : member.value[1]]
-        plain = value[1:-1] if value.startswith(b'"') else value
-        number = self._plan.names.rule(path)
-        if number is not None:
-            return None if TOKEN.fullmatch(plain) else self._plan.key_rules[number]
-        if self._plan.keep_shapes and self._plan.kept(path, plain):
-            kept.append(view.span(*member.value))
-        return None
+            if hits.among(start, end) and not _within(start, gone):
+                leaf = view.part(start, end)
+                leaf.scalar = True
+                leaves.append(leaf)
 
     def _remove(
         self,
@@ -203,15 +221,15 @@ class Reference:
         hits: dict[int, list[tuple[int, int]]] = {}
         joined = b"\n".join([*(leaf.text for leaf in leaves), b""])
         for hit in self._plan.scan(joined):
-            number = bisect_right(starts, (hit >> 8) - 1) - 1
-            hits.setdefault(number, []).append(((hit >> 8) - starts[number], hit & 0xFF))
+            number = bisect_right(starts, (hit >> END) - 1) - 1
+            hits.setdefault(number, []).append(((hit >> END) - starts[number], hit & WHAT))
         for number, found in hits.items():
             yield leaves[number], found
 
     def _scalar(self, view: View, hits: list[tuple[int, int]], findings: list[Finding]) -> None:
         text = view.text + b"\n"
         for end, what in hits:
-            for find, rule in self._plan.finders[what - SHAPES] if what >= SHAPES else ():
+            for find, rule, _ in self._plan.finders[what] if what < KEY else ():
                 span = find(text, end)
                 if span is not None:
                     replacement = view.quote(b'"' + rule.replace(text[span[0] : span[1]]) + b'"')
@@ -222,10 +240,10 @@ class Reference:
         for end, what in hits:
             if end > len(view.text) or _within(end - 1, view.documents):
                 continue
-            if what == KEY:
+            if what >= KEY:
                 self._text_key(view, text, end, findings)
             elif what != INTRODUCER:
-                for find, rule in self._plan.finders[what - SHAPES]:
+                for find, rule, _ in self._plan.finders[what]:
                     span = find(text, end)
                     if span is not None:
                         self._shape(view, text, span, rule, findings)
@@ -271,7 +289,7 @@ class Reference:
                 break
         else:
             return
-        if TOKEN.match(text, at) or TOKEN.match(text, at + 1):
+        if TOKEN.match(text, at + (text[at : at + 1] in (b'"', b"'"))):
             return  # final
         rule = self._plan.key_rules[number]
         value = value_at(text, at)
@@ -330,18 +348,65 @@ def _within(at: int, spans: Sequence[Span]) -> bool:
     return number >= 0 and spans[number][0] <= at < spans[number][1]
 
 
-def _longest(findings: list[Finding], kept: list[Span]) -> list[Finding]:
+class _Hits:
+    """Where in a text something may be personal or encoded: only there its JSON is looked at further."""
+
+    def __init__(self, text: bytes, hits: Sequence[int]) -> None:
+        self._keys = {hit >> END for hit in hits if hit & WHAT >= KEY}
+        self._ends = [hit >> END for hit in hits]
+        for sign in (b"\\", b"%"):
+            if sign in text:
+                self._ends += [match.end() for match in re.finditer(re.escape(sign), text)]
+        self._ends.sort()
+
+    def key_at(self, start: int, end: int) -> bool:
+        """Whether the key that stands there may be personal."""
+        return end in self._keys or self.among(start, end)
+
+    def among(self, start: int, end: int) -> bool:
+        at = bisect_right(self._ends, start)
+        return at < len(self._ends) and self._ends[at] <= end
+
+
+def _segments(path: Sequence[bytes]) -> list[bytes]:
+    """The path of a key as names are compared: lower-case segments, the innermost first."""
+    return [segment for key in path for segment in reversed((decode(key) or key).lower().split(b"."))]
+
+
+def _inner(text: bytes, value: Span) -> Span:
+    """A value's span without its quotes."""
+    start, end = value
+    return (start + 1, end - 1) if text[start] == 0x22 else value
+
+
+def _longest(findings: list[Finding], kept: list[Span]) -> tuple[list[Finding], bool]:
     findings.sort(key=lambda finding: (finding[0] - finding[1], finding[0], finding[3] is None))
     kept = sorted(kept)
     chosen: list[Finding] = []
     taken: list[Span] = []
+    settled = True
     for finding in findings:
         start, end = finding[0], finding[1]
+        if _within(start, kept):
+            continue
         at = bisect_right(taken, (start, end))
         if (at and taken[at - 1][1] > start) or (at < len(taken) and taken[at][0] < end):
-            continue
-        if _within(start, kept):
+            whole = (at and taken[at - 1][1] >= end) or (at < len(taken) and taken[at][0] == start)
+            settled = settled and bool(whole)
             continue
         taken.insert(at, (start, end))
         chosen.insert(at, finding)
-    return chosen
+    return chosen, settled
+
+
+def _beside(record: bytes, start: int, end: int) -> bool:
+    """Whether something stands beside a finding that may be found itself, or otherwise, once that is gone."""
+    after = record[end : end + 1]
+    if after == b"\\":
+        after = record[end + 1 : end + 2]
+    return after in _MAY_BEGIN or record[start - 1 : start] in _MAY_END
+
+
+_ALNUM = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_MAY_BEGIN = frozenset(bytes([byte]) for byte in _ALNUM + b"+%")
+_MAY_END = frozenset(bytes([byte]) for byte in _ALNUM + b".-")

@@ -5,35 +5,44 @@ from functools import lru_cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
-from scrubbers.detectors.detector import DIGIT_GROUPS, LEFT, RIGHT, Detector, Span, Trigger, digits
+from scrubbers.detectors.detector import DIGITS, GROUPS_OF_THREE, LEFT, RIGHT, Detector, Span, Trigger, digits
 from scrubbers.detectors.web import in_userinfo
 
 # Beyond ASCII: addresses may be internationalised (RFC 6531), and bytes from 0x80 on are letters of some script.
 _LOCAL = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&*+-./^_~" + bytes(range(0x80, 0x100))
-_DOMAIN = re.compile(rb"[A-Za-z0-9\x80-\xff-]+(?:\.[A-Za-z0-9\x80-\xff-]+)*\.[A-Za-z\x80-\xff]{2,63}")
-_WINDOW = 320  # RFC 5321: 64 for the local part, 255 for the domain
+_DOMAIN = re.compile(rb"(?:[A-Za-z0-9\x80-\xff-]+\.)+[A-Za-z\x80-\xff]{2,63}").match
+_USUAL, _LONGEST = 64, 320  # bytes before the `@`: RFC 5321 allows 64; what writes more is followed as far as that
 _NO_USERINFO = frozenset(b" \"'\n\t<>")
+_NOT_FIRST = b".-+&%/!#$*^~"
+_MAY_BE_CUT = frozenset(_NOT_FIRST)
 _FILES = (b".png", b".jpg", b".jpeg", b".gif", b".svg", b".webp", b".css", b".js")  # logo@2x.png
+_FILES_END = frozenset(b"gfpsGFPS")
 
 
 def _email(text: bytes, end: int) -> Span | None:
-    domain = _DOMAIN.match(text, end)
+    domain = _DOMAIN(text, end)
     if domain is None:
         return None
     at = end - 1
-    head = text[max(0, at - _WINDOW) : at]
-    start = at - len(head) + len(head.rstrip(_LOCAL))
-    if start and text[start - 1] == 0x5C and text[start] in b"bfnrt":
+    head = text[at - _USUAL if at > _USUAL else 0 : at]
+    left = len(head.rstrip(_LOCAL))
+    if not left and at > _USUAL:
+        head = text[max(0, at - _LONGEST) : at]
+        left = len(head.rstrip(_LOCAL))
+    start = at - len(head) + left
+    before = text[start - 1] if start else 0x0A
+    if before == 0x5C and text[start] in b"bfnrt":
         start += 1  # the letter of an escape
-    head = text[start:at]
-    start = at - len(head.lstrip(b".-+&%/!#$*^~"))
+    if text[start] in _MAY_BE_CUT:
+        start = at - len(text[start:at].lstrip(_NOT_FIRST))
     if start == at:
         return None
-    if start and text[start - 1] not in _NO_USERINFO and in_userinfo(text, at):
+    if before not in _NO_USERINFO and in_userinfo(text, at):
         return None
-    if domain[0].lower().endswith(_FILES):
+    stop = domain.end()
+    if text[stop - 1] in _FILES_END and domain[0].lower().endswith(_FILES):
         return None
-    return start, domain.end()
+    return start, stop
 
 
 def _phone_international(text: bytes, end: int) -> Span | None:
@@ -76,26 +85,31 @@ def _lengths(country_code: int) -> frozenset[int]:
 
 
 def _phone_nanp(text: bytes, end: int) -> Span | None:
-    for start in (end - 10, end - 11):
-        found = _NANP.match(text, start) if start >= 0 else None
-        if found is None:
-            continue
-        if found[1]:  # the area code's closing parenthesis asks for the opening one
-            if text[start - 1 : start] != b"(":
-                return None
-            start -= 1
+    start = end - 9
+    found = _NANP.match(text, start)
+    if found is None:
+        return None
+    if found[1]:  # the area code's closing parenthesis asks for the opening one
+        if text[start - 1 : start] != b"(":
+            return None
+        start -= 1
+    if text[start - 1 : start] in _AFTER_TRUNK:
         prefix = _TRUNK.search(text, max(0, start - 4), start)
-        return (prefix.start() if prefix else start), found.end()
-    return None
+        if prefix:
+            start = prefix.start()
+    return start, found.end()
 
 
 # Area code and exchange begin with 2-9 (North American Numbering Plan).
 _NANP = re.compile(LEFT + rb"[2-9][0-9]{2}(?:(\))[ .-]?|[ .-])[2-9][0-9]{2}[ .-][0-9]{4}" + RIGHT)
 _TRUNK = re.compile(LEFT + rb"\+?1[ .-]?$")
+_AFTER_TRUNK = (b"1", b" ", b".", b"-")
 
 
 def _phone(text: bytes, end: int) -> Span | None:
-    return _phone_nanp(text, end) or _phone_international(text, end)
+    if text[end - 6] in b") .-" and (found := _phone_nanp(text, end)):
+        return found
+    return _phone_international(text, end)
 
 
 DETECTORS = (
@@ -104,6 +118,7 @@ DETECTORS = (
         about="E-mail addresses, internationalised ones too.",
         triggers=(Trigger(b"@"),),
         find=_email,
+        unmistakable=True,
         must=("x@y.io", "anna.smith+news@mail.example.co.uk", "jörg@müller.example", "<bob@example.com>"),
         must_not=("git@github", "icon@2x.png", "@property", "user@", "root@localhost"),
     ),
@@ -111,8 +126,8 @@ DETECTORS = (
         name="phone",
         about="Phone numbers: international with `+`, and North American with area code and separators.",
         triggers=(
-            Trigger(rb"\+[0-9](?:[ ().-]?[ ().-]?[0-9]){4}", guarded=True, ends=b"0123456789"),
-            DIGIT_GROUPS,
+            Trigger(rb"\+[1-9](?:[ ().-]?[ ().-]?[0-9]){4}"),
+            Trigger(GROUPS_OF_THREE, guarded=True, last=DIGITS + b" .-", sixth=b") .-"),
         ),
         find=_phone,
         canonical=digits,

@@ -17,26 +17,27 @@ RIGHT = rb"(?![0-9A-Za-z])"
 class Trigger:
     """A cheap necessary condition, in Hyperscan's syntax; its report's end is what `find` starts from.
 
-    `guarded`: stands behind a left guard; all such triggers are joined into one automaton, which costs one pass over
-    the block whatever their number. Others should begin with a rare literal. It must report once per thing: end it
-    where it cannot go on. `ends`: the bytes that the report of a guarded trigger can end on; the joined automaton does
-    not tell which of them it was.
+    It must report once per thing: end it where it cannot go on. Two kinds are cheap:
+    - with a literal inside that is rare in logs: such triggers stand apart, each is one fast search for its literal;
+    - `guarded`: short chains of character classes behind a left guard. All of them are joined into one automaton, which
+      costs one pass over the block, as long as it stays small: blur classes rather than write alternatives out. It does
+      not tell which of them reported; `last` and `sixth`, the bytes that can stand last in the report and sixth from
+      its end (which may be the guard), tell whom to ask.
     """
 
     expression: bytes
     guarded: bool = False
     caseless: bool = False
-    ends: bytes = b""
+    last: bytes = b""
+    sixth: bytes = b""
 
 
-DIGIT_GROUPS = Trigger(
-    rb"[0-9][0-9][0-9](?:-[0-9][0-9]-[0-9][0-9]|(?:\)|\)?[ .-])[0-9]{3}[ .-][0-9][0-9]"
-    rb"|[0-9](?:[ -]?[0-9]{4}[ -]?[0-9]{4}|[ -][0-9]{6}[ -]))",
-    guarded=True,
-    ends=b"0123456789 -",
-)
-"""Digits grouped as people write card, phone and social security numbers. Shared by their detectors, because the three
-joined by their common beginning stay one small automaton, and apart they do not (half the speed)."""
+DIGITS = b"0123456789"
+UPPER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+GUARDS = bytes(byte for byte in range(256) if not bytes([byte]).isalnum())
+
+GROUPS_OF_THREE = rb"[0-9][0-9][0-9][) .-][0-9 .-][0-9][0-9-][0-9 .-][0-9 .-]"
+"""Three digits, then more digits in groups: nine bytes, blurred so that one chain serves several number plans."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -45,7 +46,8 @@ class Detector:
 
     `find(text, end)`: the span of the thing whose trigger report ended at `end`, or None. It checks guards and
     checksums, and looks at a bounded window around `end`.
-    `bare`: the thing can be digits alone, so it may stand as a JSON number, and an identifier may look like it.
+    `bare`: the thing can be digits alone, so it may stand as a JSON number.
+    `unmistakable`: it is in one line, begins with no `[`, and holds a byte that hexadecimal identifiers do not have.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Detector:
     must_not: tuple[str, ...]
     canonical: Callable[[bytes], bytes] = bytes.lower
     bare: bool = False
+    unmistakable: bool = False
 
 
 def digits(value: bytes) -> bytes:

@@ -1,11 +1,12 @@
 """Payment cards and bank accounts."""
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 
-from stdnum import iban as stdnum_iban
-from stdnum.exceptions import ValidationError
+from stdnum import numdb
 
-from scrubbers.detectors.detector import DIGIT_GROUPS, LEFT, RIGHT, Detector, Span, Trigger, compact, digits
+from scrubbers.detectors.detector import DIGITS, GUARDS, LEFT, RIGHT, UPPER, Detector, Span, Trigger, compact, digits
 
 # Issuer identification numbers: first and last value of the leading digits, and the lengths of card numbers.
 # ISO/IEC 7812; the ranges are those the networks publish.
@@ -51,27 +52,24 @@ def is_card(number: bytes) -> bool:
 
 
 def _card(text: bytes, end: int) -> Span | None:
-    start = end - 12  # the trigger reports the twelfth digit
-    if start >= 0 and text[start:end].isdigit():
-        if not 0x32 <= text[start] <= 0x36:
-            return None
-        found = _PLAIN.match(text, start)
-        return found.span() if found and is_card(found[0]) else None
-    for start in (end - 14, end - 12, end - 13):
-        if start < 0:
-            continue
-        for pattern in (_GROUPED_LONG, _GROUPED):
-            found = pattern.match(text, start)
-            if found and is_card(digits(found[0])):
-                return found.span()
+    start = end - 12 if 0x30 <= text[end - 9] <= 0x39 else end - 13
+    if start < 0:
+        return None
+    found = _PLAIN(text, start)
+    if found:
+        return found.span() if is_card(found[0]) else None
+    for pattern in (_GROUPED_LONG, _GROUPED):
+        found = pattern(text, start)
+        if found and is_card(digits(found[0])):
+            return found.span()
     return None
 
 
-_PLAIN = re.compile(LEFT + rb"[2-6][0-9]{11,18}" + RIGHT)
+_PLAIN = re.compile(LEFT + rb"[2-6][0-9]{11,18}" + RIGHT).match
 _GROUPED = re.compile(
     LEFT + rb"[2-6][0-9]{3}(?:([ -]?)[0-9]{4}([ -]?)[0-9]{4}[ -]?[0-9]{1,4}|[ -][0-9]{6}[ -][0-9]{4,5})" + RIGHT
-)
-_GROUPED_LONG = re.compile(LEFT + rb"[2-6][0-9]{3}(?:[ -]?[0-9]{4}){3}[ -]?[0-9]{1,3}" + RIGHT)
+).match
+_GROUPED_LONG = re.compile(LEFT + rb"[2-6][0-9]{3}(?:[ -]?[0-9]{4}){3}[ -]?[0-9]{1,3}" + RIGHT).match
 
 
 def _iban(text: bytes, end: int) -> Span | None:
@@ -79,28 +77,48 @@ def _iban(text: bytes, end: int) -> Span | None:
     found = _IBAN.match(text, start) if start >= 0 else None
     if found is None:
         return None
+    shape = _structure(text[start : start + 2])
+    if shape is None:
+        return None
+    size, structure = shape
     token = found[0]
-    while len(token) >= 15:
-        try:
-            stdnum_iban.validate(token.decode(), check_country=False)
-        except ValidationError:
-            # What follows may be a word in capitals: try without the last group.
-            shorter = token.rfind(b" ")
-            if shorter < 0:
-                return None
-            token = token[:shorter]
-        else:
-            return start, start + len(token)
-    return None
+    while token.count(b" ") + size < len(token):  # what follows may be a word in capitals: try without the last group
+        shorter = token.rfind(b" ")
+        if shorter < 0:
+            return None
+        token = token[:shorter]
+    code = token.replace(b" ", b"")
+    if len(code) != size or not structure(code, 4) or not _checks(code):
+        return None
+    return start, start + len(token)
 
 
 _IBAN = re.compile(LEFT + rb"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,30}" + RIGHT)
+_VALUES = {byte: str(int(chr(byte), 36)) for byte in DIGITS + UPPER}
+
+
+def _checks(code: bytes) -> bool:
+    """ISO 7064 MOD 97-10, as ISO 13616 applies it."""
+    return int("".join(map(_VALUES.__getitem__, code[4:] + code[:4]))) % 97 == 1
+
+
+@lru_cache(1024)
+def _structure(country: bytes) -> "tuple[int, Callable[[bytes, int], re.Match[bytes] | None]] | None":
+    """The length of a country's account numbers and what follows the check digits (IBAN registry)."""
+    registered = numdb.get("iban").info(country.decode())[0][1]
+    if not registered:
+        return None
+    pieces = re.findall(r"([1-9][0-9]*)!([nac])", registered["bban"])
+    classes = {"n": "[0-9]", "a": "[A-Z]", "c": "[A-Z0-9]"}
+    pattern = "".join(f"{classes[kind]}{{{count}}}" for count, kind in pieces)
+    return 4 + sum(int(count) for count, _ in pieces), re.compile(pattern.encode()).fullmatch
+
 
 DETECTORS = (
     Detector(
         name="payment_card",
         about="Payment card numbers, by the networks' ranges and lengths and the Luhn check digit.",
-        triggers=(DIGIT_GROUPS,),
+        triggers=(Trigger(rb"[2-6][0-9]{3}[ -]?[0-9]{4}[0-9 -]{4}", guarded=True, last=DIGITS + b" -", sixth=DIGITS),),
         find=_card,
         canonical=digits,
         bare=True,
@@ -116,9 +134,7 @@ DETECTORS = (
     Detector(
         name="iban",
         about="International bank account numbers, by country format and check digits.",
-        triggers=(
-            Trigger(rb"[A-Z][A-Z][0-9][0-9][A-Z0-9 ]", guarded=True, ends=b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ "),
-        ),
+        triggers=(Trigger(rb"[A-Z][A-Z][0-9][0-9][A-Z0-9 ]", guarded=True, last=DIGITS + UPPER + b" ", sixth=GUARDS),),
         find=_iban,
         canonical=compact,
         must=(

@@ -2,12 +2,11 @@
 
 import re
 
-from scrubbers.detectors.detector import DIGIT_GROUPS, LEFT, RIGHT, Detector, Span, digits
+from scrubbers.detectors.detector import DIGITS, GROUPS_OF_THREE, LEFT, RIGHT, Detector, Span, Trigger, digits
 
 
 def _us_ssn(text: bytes, end: int) -> Span | None:
-    start = end - 9
-    found = _US_SSN.match(text, start) if start >= 0 else None
+    found = _US_SSN.match(text, end - 9) if text[end - 3] == 0x2D else None
     return found.span() if found else None
 
 
@@ -18,7 +17,7 @@ DETECTORS = (
     Detector(
         name="us_ssn",
         about="US social security numbers, written with dashes; ranges that are never issued are left out.",
-        triggers=(DIGIT_GROUPS,),
+        triggers=(Trigger(GROUPS_OF_THREE, guarded=True, last=DIGITS, sixth=b"-"),),
         find=_us_ssn,
         canonical=digits,
         must=("536-81-7623", "ssn=001-01-0001", "(212-09-6709)"),

@@ -56,6 +56,7 @@ DETECTORS = (
         triggers=(Trigger(b"AKIA"), Trigger(b"ASIA")),
         find=_aws,
         canonical=bytes,
+        unmistakable=True,
         must=("AKIAIOSFODNN7EXAMPLE", "key=ASIAY34FZKBOKMUTVV7A;", "(AKIAI44QH8DHBEXAMPLE)"),
         must_not=("AKIA", "AKIAshort", "XAKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLEX"),
     ),
@@ -65,6 +66,7 @@ DETECTORS = (
         triggers=tuple(Trigger(each) for each in (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_")),
         find=_github,
         canonical=bytes,
+        unmistakable=True,
         must=("ghp_" + "a1B2" * 9, "ghs_" + "Zz09" * 9, "github_pat_" + "11ABCDEFG0_" * 3),
         must_not=("ghp_short", "ghp_", "github_pat_x"),
     ),
@@ -77,6 +79,7 @@ DETECTORS = (
         ),
         find=_slack,
         canonical=bytes,
+        unmistakable=True,
         must=(
             "xoxb-" + "1234567890-abcdef",
             "xoxp-" + "998877665544-a1",

@@ -5,10 +5,10 @@ import binascii
 import re
 import socket
 
-from scrubbers.detectors.detector import LEFT, RIGHT, Detector, Span, Trigger
+from scrubbers.detectors.detector import GUARDS, LEFT, RIGHT, Detector, Span, Trigger
 
 _USERINFO = re.compile(rb"://[^\s/?#\"'<>@:]*:([^\s/?#\"'<>]*)$")
-_USERINFO_WINDOW = 256
+_USERINFO_WINDOW = 512
 
 
 def in_userinfo(text: bytes, at: int) -> bool:
@@ -35,33 +35,28 @@ _HOST = re.compile(rb"[^\s/?#\"'<>@]{0,255}(@?)")
 
 
 def _ipv4(text: bytes, end: int) -> Span | None:
-    head = text[max(0, end - 16) : end]
-    start = end - len(head) + len(head.rstrip(b"0123456789."))
-    found = _IPV4.match(text, start)
-    if found is None:
-        return None
-    octets = [int(octet) for octet in found.group(1, 2, 3, 4)]
-    first, second, third, last = octets
-    if max(octets) > 255 or (second == third == last == 0):  # x.0.0.0: a version (Chrome/120.0.0.0) or a network
-        return None
-    if (
-        first in (0, 10, 127)
-        or first >= 224
-        or (first == 172 and 16 <= second <= 31)
-        or (first == 192 and second == 168)
-        or (first == 169 and second == 254)
-        or (first == 100 and 64 <= second <= 127)
-    ):
-        return None  # infrastructure: this host, private (RFC 1918), link-local, shared (RFC 6598), multicast
-    return found.start(1), found.end(4)
+    head = text[end - 16 if end > 16 else 0 : end]
+    found = _IPV4(text, end - len(head) + len(head.rstrip(b"0123456789.")))
+    return found.span(1) if found else None
 
 
-_OCTET = rb"(0|[1-9][0-9]{0,2})"
-_IPV4 = re.compile(rb"\.*" + LEFT + rb"\.".join([_OCTET] * 4) + RIGHT + rb"(?!\.[0-9])")
+_OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(
+    rb"\.*"
+    + LEFT
+    # Infrastructure: this host, private (RFC 1918), link-local, shared (RFC 6598), multicast and beyond; and x.0.0.0,
+    # which is a version (Chrome/120.0.0.0) or a network.
+    + rb"(?!(?:0|10|127|169\.254|192\.168|172\.(?:1[6-9]|2[0-9]|3[01])|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])"
+    + rb"|22[4-9]|2[3-9][0-9])\.|[0-9]+\.0\.0\.0(?![0-9]))("
+    + rb"\.".join([_OCTET] * 4)
+    + rb")"
+    + RIGHT
+    + rb"(?!\.[0-9])"
+).match
 
 
 def _ipv6(text: bytes, end: int) -> Span | None:
-    start = text.rfind(b":", max(0, end - 6), end - 1) - 4
+    start = end - 5
     found = _IPV6.match(text, start) if start >= 0 else None
     if found is None:
         return None
@@ -124,14 +119,16 @@ DETECTORS = (
             ),
         ),
         find=_ipv4,
+        unmistakable=True,
         must=("81.2.69.142", "203.0.113.9:443", "[8.8.8.8]", "from 198.51.100.7,"),
         must_not=("10.2.0.17", "192.168.1.1", "127.0.0.1", "172.16.3.4", "1.2.3.4.5", "999.1.2.3", "120.0.0.0"),
     ),
     Detector(
         name="ipv6",
         about="Public IPv6 addresses (2000::/3).",
-        triggers=(Trigger(rb"[23][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]:[0-9a-fA-F]*:", guarded=True, ends=b":"),),
+        triggers=(Trigger(rb"[23][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]:", guarded=True, last=b":", sixth=GUARDS),),
         find=_ipv6,
+        unmistakable=True,
         must=("2a02:8071:1234::1", "2001:db8::8a2e:370:7334", "[2606:4700::1111]:443", "2001:DB8:0:0:8:800:200C:417A"),
         must_not=("fe80::1", "::1", "fd00:2001:db8::1", "std::vector", "2026:09:21", "12:34:56"),
     ),
@@ -141,6 +138,7 @@ DETECTORS = (
         triggers=(Trigger(b"eyJ"),),
         find=_jwt,
         canonical=bytes,
+        unmistakable=True,
         must=(
             "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLW9mLXRoaXM",
             "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.",
@@ -154,13 +152,14 @@ DETECTORS = (
         triggers=(Trigger(b"bearer ", caseless=True), Trigger(b"basic ", caseless=True)),
         find=_http_credentials,
         canonical=bytes,
+        unmistakable=True,
         must=("Bearer 8f3a9c2e41d7", "basic dXNlcjpwYXNz", "authorization: bearer abcdefghijklmnopqrstuvwx"),
         must_not=("bearer of news", "basic auth", "Basic authentication", "the bearer token"),
     ),
     Detector(
         name="url_password",
         about="The password in a URL's `user:password@`.",
-        triggers=(Trigger(b"@"),),
+        triggers=(Trigger(rb"://[^\s/?#\x22'<>@:]*:[^\s/?#\x22'<>]*@"),),
         find=_url_password,
         canonical=bytes,
         must=("postgres://app:hunter2@db:5432/x", "redis://:s3cr3t@cache", "https://u:p%40ss@example.com/"),

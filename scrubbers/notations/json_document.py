@@ -5,13 +5,18 @@ from dataclasses import dataclass, field
 
 from scrubbers.detectors.detector import Span
 
-_OPEN = re.compile(rb"[ \t\r\n]*([{\[])")
-_TOKEN = re.compile(rb'[ \t\r\n]*(?:"((?:[^"\\\n]|\\.)*)"|([{}\[\],:])|([-+.0-9A-Za-z]+))')
-_SCALAR = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity")
+_SPACE = rb"[ \t\r\n]*"
+_STRING = rb'"([^"\\\n]*(?:\\.[^"\\\n]*)*)"'
+_VALUE = rb"(?:" + _STRING + rb"|([-+.0-9A-Za-z]+)|[{\[])"
+_OPEN = re.compile(_SPACE + rb"[{\[]").match
+_ELEMENT = re.compile(_SPACE + _VALUE).match
+_MEMBER = re.compile(_SPACE + _STRING + _SPACE + rb":" + _SPACE + _VALUE).match
+_NEXT = re.compile(_SPACE + rb"([,}\]])").match
+_SCALAR = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity").fullmatch
 _MAX_PATH = 16  # segments that a key's path remembers, the innermost
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Member:
     """One member of an object. `key` is the span between its quotes; `value` includes quotes and brackets."""
 
@@ -33,82 +38,73 @@ class Document:
 
 @dataclass(slots=True)
 class _Open:
-    is_object: bool
-    path: tuple[bytes, ...]
+    """An object or array that has not ended; `members` is None for an array."""
+
     start: int
-    members: list[Member] = field(default_factory=list)
-    key: Span | None = None
+    path: tuple[bytes, ...]
+    members: list[Member] | None
+    key: Span = (0, 0)
+    key_path: tuple[bytes, ...] = ()
 
 
 def parse(text: bytes, at: int = 0) -> Document | None:
     """The object or array that begins at `at` (after white space), or None where there is no whole one."""
-    first = _OPEN.match(text, at)
+    first = _OPEN(text, at)
     if first is None:
         return None
-    at = first.start(1)
-    document = Document(at)
-    open_: list[_Open] = []
-    expects = _VALUE
+    at = first.end()
+    document = Document(at - 1)
+    strings, scalars, objects = document.strings, document.scalars, document.objects
+    current = _Open(at - 1, (), [] if text[at - 1] == 0x7B else None)
+    outer: list[_Open] = []
+    empty = True  # only white space since the bracket: it may close at once
     while True:
-        match = _TOKEN.match(text, at)
+        members = current.members
+        match = _ELEMENT(text, at) if members is None else _MEMBER(text, at)
         if match is None:
-            return None
-        at = match.end()
-        start = match.start(match.lastindex or 0)
-        if match.lastindex == 1:
-            if expects & _KEY:
-                open_[-1].key = match.span(1)
-                expects = _COLON
-                continue
-            if not expects & _VALUE:
+            closing = _NEXT(text, at) if empty else None
+            if closing is None or closing[1] == b",":
                 return None
-            document.strings.append(match.span(1))
-            start -= 1
-        elif match.lastindex == 3:
-            if not expects & _VALUE or not _SCALAR.fullmatch(match[3]):
-                return None
-            document.scalars.append(match.span(3))
+            at = closing.end() - 1
         else:
-            sign = match[2]
-            if sign in b"{[":
-                if not expects & _VALUE:
-                    return None
-                open_.append(_Open(sign == b"{", _path(open_, text), start))
-                expects = _KEY | _CLOSE if sign == b"{" else _VALUE | _CLOSE
+            at = match.end()
+            if members is not None:
+                current.key = match.span(1)
+                current.key_path = (match[1], *current.path[: _MAX_PATH - 1])
+            kind = match.lastindex if members is None else (match.lastindex or 1) - 1
+            if not kind:  # a bracket
+                outer.append(current)
+                path = current.path if members is None else current.key_path
+                current = _Open(at - 1, path, [] if text[at - 1] == 0x7B else None)
+                empty = True
                 continue
-            if sign in b"}]":
-                if not expects & _CLOSE or open_[-1].is_object is not (sign == b"}"):
-                    return None
-                closed = open_.pop()
-                start = closed.start
-                if closed.is_object:
-                    document.objects.append(closed.members)
-                if not open_:
-                    document.end = at
-                    return document
+            start, end = match.span(match.lastindex or 0)
+            if kind == 1:
+                strings.append((start, end))
+                start -= 1
             else:
-                wanted = _COLON if sign == b":" else _COMMA
-                if not expects & wanted:
+                if not _SCALAR(text, start, end):
                     return None
-                expects = _VALUE if sign == b":" or not open_[-1].is_object else _KEY
-                continue
-        # A value has ended.
-        parent = open_[-1]
-        if parent.is_object:
-            assert parent.key is not None
-            parent.members.append(Member(_path(open_, text), parent.key, (start, at)))
-            parent.key = None
-        expects = _COMMA | _CLOSE
-
-
-_VALUE, _KEY, _COLON, _COMMA, _CLOSE = 1, 2, 4, 8, 16
-
-
-def _path(open_: list[_Open], text: bytes) -> tuple[bytes, ...]:
-    """The path of the value that comes now."""
-    if not open_:
-        return ()
-    parent = open_[-1]
-    if parent.key is None:
-        return parent.path
-    return (text[parent.key[0] : parent.key[1]], *parent.path[: _MAX_PATH - 1])
+                scalars.append((start, end))
+            if members is not None:
+                members.append(Member(current.key_path, current.key, (start, at)))
+        empty = False
+        # What has ended is followed by a comma, or by the end of what it stands in, and so on.
+        while True:
+            closing = _NEXT(text, at)
+            if closing is None:
+                return None
+            at = closing.end()
+            if closing[1] == b",":
+                break
+            if (current.members is not None) is not (closing[1] == b"}"):
+                return None
+            if current.members is not None:
+                objects.append(current.members)
+            if not outer:
+                document.end = at
+                return document
+            start = current.start
+            current = outer.pop()
+            if current.members is not None:
+                current.members.append(Member(current.key_path, current.key, (start, at)))
