@@ -1,4 +1,4 @@
-"""`sluicegate policy`: check, explain and describe the scrubbing policy."""
+"""`sluicegate policy`: show, check, explain and describe the scrubbing policy."""
 
 import sys
 from collections.abc import Iterator
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="policy",
-    help="Check, explain and describe the scrubbing policy.",
+    help="Show, check, explain and describe the scrubbing policy.",
     epilog="""\
 Examples:
 
+    $ sluicegate policy show > policy.yaml      # the default, to start from
     $ sluicegate policy check policy.yaml
     $ sluicegate policy explain 'user=jane@example.com from 203.0.113.9'
 """,
@@ -39,6 +40,20 @@ def check(file: Annotated[Path, typer.Argument(help="The policy file.")]) -> Non
 
     scrubber = Scrubber(load_policy(file))
     print(f"{file}: a valid policy, fingerprint {scrubber.fingerprint}")
+
+
+@app.command(
+    epilog="""\
+Examples:
+
+    $ sluicegate policy show > policy.yaml      # to start from
+"""
+)
+def show() -> None:
+    """Print the default policy, with its comments."""
+    from scrubbers.policy import DEFAULT
+
+    print(DEFAULT.read_text(encoding="utf-8"), end="")
 
 
 @app.command(

@@ -168,7 +168,7 @@ def _progress(output: Path | None) -> "Iterator[Callable[[Progress], None] | Non
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("objects")
 
         def report(progress: "Progress") -> None:
