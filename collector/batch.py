@@ -11,6 +11,14 @@ Nanoseconds: TypeAlias = int  # since the Unix epoch, UTC
 TARGET_BYTES = 1 << 20  # a source hands on what it has once a body reaches this
 
 
+def count_lines(body: bytes) -> int:
+    r"""The number of `\n`.
+
+    Before Python 3.13 `bytes.count` looks at every byte (2.8 GB/s), `replace` asks the C library's memchr (8 GB/s).
+    """
+    return len(body) - len(body.replace(b"\n", b""))
+
+
 @dataclass(slots=True, frozen=True)
 class Origin:
     """Where records come from.

@@ -12,11 +12,12 @@ is turned into JSON strings by one call.
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import msgspec
 import orjson
 
-from collector.batch import Batch, Nanoseconds
+from collector.batch import Batch, Nanoseconds, count_lines
 
 MAX_DEPTH = 512  # orjson reads 1024 levels, and the stored line adds its own
 _SEPARATOR = "\x7f"  # DEL: what orjson leaves as it is, and text hardly ever holds
@@ -33,21 +34,21 @@ def envelope(batch: Batch, body: bytes, *, resource: bytes) -> bytes:
         return b""
     if not body.endswith(b"\n"):
         raise ValueError("the last record has no end")
-    count = body.count(b"\n")
+    count = count_lines(body)
     if batch.heads is not None and count != len(batch.heads):
         raise ValueError(f"{count} records, {len(batch.heads)} heads")
     constant = b'{"time":"' + rfc3339(batch.first_time) + b'"'
     middle = b',"resource":' + resource
-    if not _all_json(body, count):
+    values = _json_values(body, count)
+    if values is None:
         return _line_by_line(batch.heads or [constant] * count, middle, body)
     middle += b',"body":'
     if batch.heads is None:
         opening = constant + middle
-        lines = _split(body)
-        lines[0] = opening + lines[0]
-        lines[-1] += b"}\n"
-        return (b"}\n" + opening).join(lines)  # one large allocation; `replace` and a join would make three
-    return _interleave(batch.heads, [middle] * count, _split(body))
+        values[0] = opening + bytes(values[0])
+        values[-1] = bytes(values[-1]) + b"}\n"
+        return (b"}\n" + opening).join(values)  # one large allocation; `replace` and a join would make three
+    return _interleave(batch.heads, [middle] * count, values)
 
 
 def rfc3339(time: Nanoseconds) -> bytes:
@@ -56,27 +57,30 @@ def rfc3339(time: Nanoseconds) -> bytes:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z".encode()
 
 
+Value: TypeAlias = bytes | msgspec.Raw  # Raw: a part of the body, not copied
+
 _decoder = msgspec.json.Decoder(msgspec.Raw)
 
 
-def _all_json(body: bytes, count: int) -> bool:
-    r"""Whether each of the `count` lines is exactly one JSON value; False also where white space surrounds one.
+def _json_values(body: bytes, count: int) -> list[Value] | None:
+    r"""The `count` lines, if each is exactly one JSON value; None also where white space surrounds one.
 
     `decode_lines` splits at values, not at lines. That the values, joined by `\n`, are the body leaves nothing but one
     `\n` between any two of them; that they are as many as there are `\n` leaves none inside of one.
     """
     try:
-        values = _decoder.decode_lines(body)
+        values: list[Value] = list(_decoder.decode_lines(body))
     except (msgspec.DecodeError, RecursionError):
-        return False
+        return None
     joined = b"\n".join(values)
-    return (
+    exact = (
         len(values) == count
         and len(joined) == len(body) - 1
         and body.startswith(joined)
         and _is_utf8(body)
         and not (max(map(len, values)) > 2 * MAX_DEPTH and any(map(_may_be_deep, map(bytes, values))))
     )
+    return values if exact else None
 
 
 def _is_json(line: bytes) -> bool:
@@ -135,7 +139,7 @@ def _line_by_line(heads: Sequence[bytes], middle: bytes, body: bytes) -> bytes:
 def _not_json(lines: Sequence[bytes]) -> list[int]:
     """The indices of the lines that are not JSON."""
     objects = [line for line in lines if line[:1] == b"{"]
-    if objects and _all_json(b"\n".join(objects) + b"\n", len(objects)):
+    if objects and _json_values(b"\n".join(objects) + b"\n", len(objects)) is not None:
         return [index for index, line in enumerate(lines) if line[:1] != b"{" and not _is_json(line)]
     return [index for index, line in enumerate(lines) if not _is_json(line)]
 
@@ -166,8 +170,8 @@ def _split(body: bytes) -> list[bytes]:
     return lines
 
 
-def _interleave(heads: Sequence[bytes], middles: Sequence[bytes], bodies: Sequence[bytes]) -> bytes:
-    parts = [b"}\n"] * (4 * len(bodies))
+def _interleave(heads: Sequence[bytes], middles: Sequence[bytes], bodies: Sequence[Value]) -> bytes:
+    parts: list[Value] = [b"}\n"] * (4 * len(bodies))
     parts[0::4] = heads
     parts[1::4] = middles
     parts[2::4] = bodies

@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from collector import events
-from collector.batch import Batch, Nanoseconds, Origin
+from collector.batch import Batch, Nanoseconds, Origin, count_lines
 from collector.record import envelope
 from collector.spool import Count
 from exporters.chunk import MAX_STORED_BYTES, ChunkHeader
@@ -145,7 +145,7 @@ def _scrub(scrubber: Scrubs, batch: Batch) -> Scrubbed:
     body, records = batch.body, batch.records
     try:
         scrubbed = scrubber.scrub(body, signal=batch.signal, source=batch.origin.source)
-        if scrubbed.body.count(b"\n") == records - len(scrubbed.quarantined):
+        if count_lines(scrubbed.body) == records - len(scrubbed.quarantined):
             return scrubbed
         events.log.error("the scrubber returned another number of records")
     except Exception:

@@ -1,10 +1,13 @@
 """Real servers for the integration tests: one of each per test process, started when the first test asks for it."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.integration.gating import Gate
 from tests.services.seaweedfs import SeaweedFS
 from tests.services.server import Unavailable, unavailable
 
@@ -31,3 +34,25 @@ def bucket(seaweedfs: SeaweedFS) -> str:
     client.create_bucket(Bucket=name)
     client.close()
     return name
+
+
+@pytest.fixture
+def make_gate(tmp_path: Path) -> Iterator[Callable[..., Gate]]:
+    """Makes gates; at the end those that still run are killed, and what each wrote itself is searched."""
+    made: list[Gate] = []
+
+    def make(name: str = "gate", **parts: Any) -> Gate:
+        made.append(Gate(tmp_path / name, **parts))
+        return made[-1]
+
+    yield make
+    for gate in made:
+        gate.kill()
+    for gate in made:
+        gate.silent()
+
+
+@pytest.fixture
+def gate(make_gate: Callable[..., Gate]) -> Gate:
+    """One that stores in a folder, sealed."""
+    return make_gate()
