@@ -10,6 +10,7 @@ from collector.sources.fingerprint import Mark
 from collector.sources.identity import Checkpoint, FileKey, decode_checkpoint
 from collector.sources.tail import Tail
 
+_MOST_FOLLOWED = 32  # contents that files with one inode went on with
 _MOST_LEFT = 10_000  # files remembered that are no longer there
 
 
@@ -24,7 +25,7 @@ class Past:
 
     @property
     def name(self) -> str:
-        return f"{self.key}:{self.epoch}"
+        return f"{self.key}:{self.epoch}:{self.mark.tail}"
 
 
 class History:
@@ -41,7 +42,7 @@ class History:
                 events.SourceFailed(source, "format", key, "a committed position cannot be read").emit()
                 continue
             self._put(key, position.epoch, checkpoint)
-            self._continued.update(name for name in _follows(checkpoint) if name)
+            self._continued.update(checkpoint.follows)
 
     def __contains__(self, key: FileKey) -> bool:
         return key in self._left
@@ -80,16 +81,16 @@ class History:
                     yield from self._free(Past(key, ended.epoch, ended.path, ended.mark))
 
     def _free(self, past: Past) -> Iterator[Past]:
-        if past.name not in self._continued:
+        if not self.is_continued(past):
             yield past
 
     def go_on(self, past: Past, tail: Tail) -> None:
         """The file goes on with a content of the past."""
         self._continued.add(past.name)
-        tail.follows = past.name
+        tail.follows = (*tail.follows, past.name)[-_MOST_FOLLOWED:]
 
-    def is_continued(self, name: str) -> bool:
-        return name in self._continued
+    def is_continued(self, past: Past) -> bool:
+        return past.name in self._continued
 
     def _put(self, key: FileKey, epoch: int, checkpoint: Checkpoint) -> None:
         self._left[key] = (epoch, checkpoint)
@@ -99,8 +100,3 @@ class History:
 
 def _homes(checkpoint: Checkpoint) -> set[str]:
     return {checkpoint.home, *(ended.home for ended in checkpoint.ended)}
-
-
-def _follows(checkpoint: Checkpoint) -> Iterator[str | None]:
-    yield checkpoint.follows
-    yield from (ended.follows for ended in checkpoint.ended)

@@ -27,7 +27,6 @@ class Ended(msgspec.Struct, frozen=True, omit_defaults=True):
     path: str
     home: str
     mark: Mark
-    follows: str | None = None
 
 
 class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -38,8 +37,8 @@ class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     mark: Mark
     ended: tuple[Ended, ...] = ()
     """Contents that the file held before, the newest last, while no copy of them has turned up."""
-    follows: str | None = None
-    """`key:epoch` of the content that this file is a copy of and was continued from."""
+    follows: tuple[str, ...] = ()
+    """Names of contents that were read elsewhere and that this file was a copy of, and went on with."""
 
     def encode(self) -> bytes:
         return msgspec.json.encode(self)

@@ -42,7 +42,7 @@ class Tail:
         self.epoch = 0
         self.mark: Mark = START
         self.contents: tuple[Ended, ...] = ()  # that the file held before
-        self.follows: str | None = None
+        self.follows: tuple[str, ...] = ()  # names of contents that it went on with
         self.more = True  # another turn may find something
         self.last = False  # the next turn takes all there is, a half-written line too
         self.drained = False  # that was done
@@ -62,9 +62,21 @@ class Tail:
         self.contents, self.follows, self._handed = checkpoint.ended, checkpoint.follows, checkpoint.mark.offset
         self._origin = self._name()
 
+    def rename(self, path: str, real_path: str, home: str) -> None:
+        """It was found elsewhere before anything of it was read."""
+        self.seen, self.real_path, self.path, self.home = path, real_path, path, home
+        self._origin = self._name()
+
+    def forget(self) -> None:
+        """Begin a new epoch; what was read of the file is of no more use."""
+        self.epoch, self.mark, self._handed = self.epoch + 1, START, 0
+        self.path, self.home = self.seen, family(self.real_path)
+        self._origin = self._name()
+
     def start_at(self, mark: Mark) -> None:
         """Skip what is before the mark, which must be one of this content."""
         self.mark, self._handed = mark, mark.offset
+        self.more, self.last, self.drained = True, False, False
         if self._content is not None:
             self.close()
 
@@ -150,9 +162,9 @@ class Tail:
         """Another content is in the file: begin a new epoch with it."""
         if self.path == self.seen:
             events.FileTruncated(self._source, self.path, self.mark.offset).emit()
-        ended = Ended(self.epoch, text(self.path), self.home, self.mark, self.follows)
+        ended = Ended(self.epoch, text(self.path), self.home, self.mark)
         self.contents = (*self.contents, ended)[-_MOST_ENDED:]
-        self.follows, self.mark, self._before = None, START, b""
+        self.mark, self._before = START, b""
         self.epoch += 1
         self._handed = 0
         self.path, self.home = self.seen, family(self.real_path)

@@ -190,6 +190,8 @@ class Tracker:
                 continue
             waiting = self._waiting.get(file.key)
             tail = waiting.tail if waiting else self._new(file)
+            if tail.seen != file.path:
+                tail.rename(file.path, os.path.realpath(file.path), self._homes[file.key][1])
             try:
                 announce = self._begin(tail, file, waiting)
             except OSError as error:
@@ -210,12 +212,19 @@ class Tracker:
     def _resume(self, file: Found, epoch: int, checkpoint: Checkpoint) -> None:
         """A file with a position goes on from there, if it still is what it was."""
         tail = self._new(file)
-        if self._first and self._start == "beginning":
-            tail.epoch = epoch + 1
-        else:
-            tail.resume(epoch, checkpoint)
         self.tails[tail.key] = tail
+        if self._anew:
+            tail.epoch = epoch + 1
+            return
+        tail.resume(epoch, checkpoint)
+        if self._history.is_continued(Past(tail.key, epoch, tail.path, tail.mark)):
+            tail.forget()  # read to its end in another file: an inode used again, perhaps by a copy of that one
         self._reborn(tail, file)
+
+    @property
+    def _anew(self) -> bool:
+        """Whether files that are there are read from their beginning, whatever was read of them."""
+        return self._first and self._start == "beginning"
 
     def _begin(self, tail: Tail, file: Found, waiting: _Waiting | None) -> bool:
         """Find where to start; whether that must be committed at once. The tail may be left waiting."""
@@ -272,7 +281,7 @@ class Tracker:
 
     def _match(self, tail: Tail, file: Found, content: Content) -> Mark | None:
         """The ended content that this one goes on with, or is a front part of: the longest that was read."""
-        pasts = sorted(self._past(tail), key=lambda past: -past.mark.offset)
+        pasts = [] if self._anew else sorted(self._past(tail), key=lambda past: -past.mark.offset)
         for past in pasts:
             if self._prints.before(past.mark, content) is not None:
                 return self._go_on(tail, past, past.mark.offset)
