@@ -28,6 +28,7 @@ lint: env  ## style, types, import direction
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy docs examples
 	$(BIN)/lint-imports
 
 test: lint  ## everything that must be green before a commit
