@@ -20,7 +20,7 @@ from collector.sources.stdin import StdinOptions
 from exporters.local import LocalOptions
 from exporters.null import NullOptions
 from exporters.objects import default_key_file
-from exporters.s3 import S3Options
+from exporters.s3_options import S3Options
 from settings import ByteSize, Duration, Node, Plain, Settings, read, refuse, to_yaml, validate
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]

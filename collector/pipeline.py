@@ -19,8 +19,9 @@ from collector.quarantine import Quarantine, QuarantineFull
 from collector.scrubbing import Prepared, Scrubbing
 from collector.spool import Spool, SpoolError, SpoolFull
 
-GROUP_BYTES = 1 << 20  # of stored records, uncompressed: about 256 KiB on disk
-GROUP_SECONDS = 0.005
+GROUP_BYTES = 4 << 20  # of stored records, uncompressed: about 1 MiB on disk
+GROUP_SECONDS = 0.005  # how long a group waits for a batch that a source may bring …
+BUSY_SECONDS = 0.1  # … and for those that are being scrubbed: with a backlog, fewer commits cost less
 TICK_SECONDS = 1.0  # how often segments are looked at for their age
 RETRY_SECONDS = 0.25  # how often a spool that takes nothing is tried again
 
@@ -50,7 +51,7 @@ class Pipeline:
         self._spool, self._scrubbing, self._quarantine = spool, scrubbing, quarantine
         self._max_bytes, self._in_flight = max_bytes, in_flight
         self._waiting = waiting
-        self._taken = 0
+        self._taken = self._batches_taken = 0  # and not yet committed
         self._room = asyncio.Condition()
         self._batches: asyncio.Queue[Batch | None] = asyncio.Queue()
         self._prepared: asyncio.Queue[Prepared | None] = asyncio.Queue()
@@ -63,6 +64,7 @@ class Pipeline:
         async with self._room:
             await self._room.wait_for(lambda: not self._taken or self._taken + size <= self._in_flight)
             self._taken += size
+            self._batches_taken += 1
         if batch.records:
             events.Received(batch.origin.source, batch.signal, batch.records, batch.input_bytes).emit()
         self._batches.put_nowait(batch)
@@ -98,6 +100,7 @@ class Pipeline:
                 await self._stored(group)
             async with self._room:
                 self._taken -= sum(len(prepared.batch.body) for prepared in group)
+                self._batches_taken -= len(group)
                 self._room.notify_all()
 
     async def _group(self) -> tuple[list[Prepared], bool]:
@@ -105,10 +108,11 @@ class Pipeline:
         first = await self._prepared.get()
         if first is None:
             return [], False
-        group, size, until = [first], len(first.stored), monotonic() + GROUP_SECONDS
+        group, size, began = [first], len(first.stored), monotonic()
         while size < GROUP_BYTES:
+            busy = self._batches_taken > len(group)
             try:
-                async with asyncio.timeout(until - monotonic()):
+                async with asyncio.timeout(began + (BUSY_SECONDS if busy else GROUP_SECONDS) - monotonic()):
                     prepared = await self._prepared.get()
             except TimeoutError:
                 break

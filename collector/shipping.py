@@ -14,7 +14,7 @@ from exporters.exporter import Exporter, ExportError
 from exporters.keys import SealError
 from exporters.local import LocalOptions, LocalStore
 from exporters.null import NullOptions, NullStore
-from exporters.s3 import S3Options, S3Store
+from exporters.s3_options import S3Options
 
 DAY = 86_400.0  # seconds
 EXPIRE_SECONDS = 60.0  # how often the quarantine is looked through for what is old enough to go
@@ -59,6 +59,8 @@ def build(config: Config) -> list[Exporter]:
                 case LocalOptions():
                     exporters.append(LocalStore(name, options))
                 case S3Options():
+                    from exporters.s3 import S3Store  # boto3 costs memory and time: only where S3 is configured
+
                     exporters.append(S3Store(name, options))
                 case NullOptions():
                     exporters.append(NullStore(name, options))

@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from exporters.exporter import ExportError
-from exporters.s3 import S3Connection
 from exporters.s3_errors import explain
+from exporters.s3_options import S3Connection
 
 _IN_MEMORY_BYTES = 8 << 20  # larger objects are fetched to a temporary file, as they are: sealed ones stay sealed
 _ATTEMPTS = 5

@@ -3,108 +3,18 @@
 import hashlib
 from base64 import b64encode
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import Field, model_validator
 
 from exporters.exporter import Retryable
 from exporters.keys import load_keys
 from exporters.objects import Packing, metadata
 from exporters.s3_errors import explain
+from exporters.s3_options import S3Options
 from exporters.segment import Segment
-from settings import Duration, Secret, Settings, refuse
 
 _PART_BYTES = 8 << 20  # what one upload holds in memory; 10,000 parts are allowed
-
-
-class S3Connection(Settings):
-    """How a bucket is reached, for writing and for reading alike."""
-
-    bucket: str = Field(min_length=1)
-    """The bucket's name."""
-    prefix: str = Field(default="", pattern=r"^([^/].*/)?$")
-    """Put before every key: empty, or ending in `/`."""
-    region: str | None = None
-    """The bucket's region. Default: as the AWS environment says, else us-east-1."""
-    endpoint_url: str | None = Field(default=None, pattern=r"^https?://")
-    """Where the server is, if it is not AWS."""
-    path_style: bool = False
-    """Name the bucket in the path instead of the host name; most servers that are not AWS want it."""
-    access_key_id: str | None = None
-    """Default, with `secret_access_key`: as the AWS environment says (variables, profile, role of the pod or node)."""
-    secret_access_key: Secret | None = None
-    """Belongs to `access_key_id`."""
-    connect_timeout: Duration = Field(default="10s", validate_default=True)
-    """How long to wait for a connection."""
-    read_timeout: Duration = Field(default="60s", validate_default=True)
-    """How long to wait for the server to say something."""
-
-    @model_validator(mode="after")
-    def _credentials_belong_together(self) -> Self:
-        if (self.access_key_id is None) != (self.secret_access_key is None):
-            missing = "access_key_id" if self.access_key_id is None else "secret_access_key"
-            refuse(((missing,), "is missing; give access_key_id and secret_access_key, or neither"))
-        return self
-
-    def client(self, *, attempts: int) -> Any:
-        """A boto3 client, safe to use from several threads, that tries a request so often. Raises Retryable."""
-        secret = self.secret_access_key
-        config = Config(
-            signature_version="s3v4",
-            connect_timeout=self.connect_timeout.total_seconds(),
-            read_timeout=self.read_timeout.total_seconds(),
-            retries={"total_max_attempts": attempts, "mode": "standard"},
-            request_checksum_calculation="when_required",
-            s3={"addressing_style": "path" if self.path_style else "auto"},
-        )
-        try:
-            session = boto3.session.Session(
-                aws_access_key_id=self.access_key_id,
-                aws_secret_access_key=secret.get_secret_value() if secret else None,
-            )
-            return session.client(
-                "s3",
-                region_name=self.region or session.region_name or "us-east-1",
-                endpoint_url=self.endpoint_url,
-                config=config,
-            )
-        except (BotoCoreError, ValueError) as error:
-            raise Retryable(f"{self.place}: cannot connect as configured: {error}") from error
-
-    @property
-    def place(self) -> str:
-        """The bucket and where it is, for messages."""
-        at = f" at {self.endpoint_url}" if self.endpoint_url else ""
-        return f"s3://{self.bucket}/{self.prefix}{at}"
-
-
-class S3Options(S3Connection):
-    """Objects in an S3 bucket."""
-
-    type: Literal["s3"] = "s3"
-    """The kind of destination."""
-    encryption: Literal["AES256", "aws:kms", "aws:kms:dsse", "bucket"] = "AES256"
-    """What the server encrypts with; `bucket`: as the bucket's own default says."""
-    kms_key_id: str | None = None
-    """The KMS key (id, ARN or alias) for `aws:kms` and `aws:kms:dsse`. Default: the account's key for S3."""
-    bucket_key: bool = True
-    """With `aws:kms`: let S3 derive the objects' keys from one of the bucket, which spares calls to KMS."""
-    key_file: Path | None = None
-    """Also encrypt before sending, with this key file. It must be there: one made here would be lost with the node."""
-    storage_class: str | None = None
-    """For instance STANDARD_IA. Default: the server's."""
-    checksum: Literal["SHA256", "none"] = "SHA256"
-    """Sent with the content so that the server verifies it; `none` for servers that do not know it."""
-
-    @model_validator(mode="after")
-    def _key_belongs_to_kms(self) -> Self:
-        if self.kms_key_id is not None and not self.encryption.startswith("aws:kms"):
-            refuse((("kms_key_id",), "is used with encryption aws:kms alone; set `encryption: aws:kms`, or remove it"))
-        return self
 
 
 class S3Store:

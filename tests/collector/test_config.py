@@ -11,7 +11,7 @@ from collector import config
 from collector.config import Config
 from collector.sources.file import FileOptions
 from exporters.local import LocalOptions
-from exporters.s3 import S3Options
+from exporters.s3_options import S3Options
 from settings import SettingsError, loads, schema, to_yaml
 
 Write = Callable[[str], Path]

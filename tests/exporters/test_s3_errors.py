@@ -3,8 +3,8 @@ from botocore import exceptions as boto
 from botocore.exceptions import ClientError
 
 from exporters.exporter import Rejected, Retryable
-from exporters.s3 import S3Connection, S3Options
 from exporters.s3_errors import LONGEST_WAIT, explain
+from exporters.s3_options import S3Connection, S3Options
 from settings import SettingsError, loads
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from exporters.browsing import S3Objects
-from exporters.s3 import S3Options
+from exporters.s3_options import S3Options
 from tests.integration.gating import Gate, Writer, record, records, told_once
 from tests.services.seaweedfs import ACCESS_KEY, READER, SECRET_KEY, SeaweedFS
 

@@ -12,7 +12,8 @@ from exporters.browsing import S3Objects
 from exporters.exporter import Rejected, Retryable
 from exporters.keys import Key, KeyFileError, load_keys, load_or_make_keys
 from exporters.reading import Damaged, KeyNeeded, NotGenuine, Query, Reader, Unreachable
-from exporters.s3 import S3Options, S3Store
+from exporters.s3 import S3Store
+from exporters.s3_options import S3Options
 from tests.exporters.segments import HOUR, NOON, SECOND, chunk, line, segment
 from tests.services.seaweedfs import ACCESS_KEY, READER, SECRET_KEY, SeaweedFS
 from tests.services.server import Unavailable, unavailable
