@@ -1,0 +1,158 @@
+"""Whatever the scrubber does, nothing passes that it did not return, and nothing goes missing."""
+
+import json
+
+import pytest
+
+from collector import telemetry
+from collector.batch import Batch, Origin
+from collector.scrubbing import LATEST, Prepared, Scrubbing
+from scrubbers import Quarantined, Scrubbed
+
+NOON = 1_795_521_600_000_000_000  # ns
+
+
+class Scrubber:
+    """Upper-cases; fails on what it is told to fail on."""
+
+    fingerprint = "f1"
+
+    def __init__(self, poison: bytes = b"\0poison") -> None:
+        self.poison = poison
+        self.calls = 0
+
+    def scrub(self, body: bytes, *, signal: str = "logs", source: str = "") -> Scrubbed:  # noqa: ARG002
+        self.calls += 1
+        if self.poison in body:
+            raise ValueError("canary@example.com")
+        kept, gone = [], []
+        for index, line in enumerate(body.split(b"\n")[:-1]):
+            if b"deep" in line:
+                gone.append(Quarantined(index, "too_deep"))
+            elif b"twice" in line:
+                kept += [line, line]
+            else:
+                kept.append(line.upper())
+        return Scrubbed(b"".join(line + b"\n" for line in kept), {("r", "replace"): 1}, tuple(gone))
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    telemetry.unshare()
+
+
+def batch(*lines: bytes, resource: tuple[tuple[str, str], ...] = (), time: int = NOON) -> Batch:
+    body = b"".join(line + b"\n" for line in lines)
+    return Batch("logs", "lines", Origin("app", resource), body, len(lines), time, time, input_bytes=len(body))
+
+
+def prepare(given: Batch, scrubber: Scrubber | None = None) -> Prepared:
+    return Scrubbing(scrubber or Scrubber(), lambda source: f"class-of-{source}")(given)
+
+
+def bodies(prepared: Prepared) -> list[object]:
+    return [json.loads(line)["body"] for line in prepared.stored.splitlines()]
+
+
+def balanced(prepared: Prepared) -> bool:
+    """What was read is what is stored and what is in quarantine, in records and in bytes."""
+    [read] = [count for count in prepared.counts if count.outcome == "read"]
+    others = [count for count in prepared.counts if count.outcome != "read"]
+    header = prepared.header
+    records = sum(count.records for count in others) + (header.records if header else 0)
+    size = sum(count.bytes for count in others) + (header.input_bytes if header else 0)
+    return (read.records, read.bytes) == (records, size)
+
+
+def test_a_batch_is_scrubbed_enveloped_and_counted() -> None:
+    prepared = prepare(batch(b"a", b"b"))
+    assert bodies(prepared) == ["A", "B"]
+    assert prepared.retention == "class-of-app"
+    assert prepared.header
+    assert (prepared.header.records, prepared.header.policy) == (2, "f1")
+    assert balanced(prepared)
+
+
+def test_what_the_scrubber_takes_out_goes_to_quarantine() -> None:
+    prepared = prepare(batch(b"a", b"deep", b"b", b"deep too"))
+    assert bodies(prepared) == ["A", "B"]
+    assert [(found.index, found.reason) for found in prepared.quarantined] == [(1, "too_deep"), (3, "too_deep")]
+    assert balanced(prepared)
+
+
+def test_of_a_batch_that_leaves_nothing_the_positions_alone_go_on() -> None:
+    prepared = prepare(batch(b"deep", b"deep"))
+    assert prepared.header is None
+    assert prepared.stored == b""
+    assert balanced(prepared)
+
+
+@pytest.mark.parametrize("fault", [b"\0poison", b"twice"], ids=["raises", "makes records"])
+@pytest.mark.parametrize("count", [1, 2, 7, 1000])
+def test_a_scrubber_that_fails_costs_the_record_at_fault_alone(fault: bytes, count: int) -> None:
+    lines = [b"deep" if number % 5 == 4 else b"x%d" % number for number in range(count)]
+    lines[count // 2] = fault
+    scrubber = Scrubber()
+    prepared = prepare(batch(*lines), scrubber)
+    assert bodies(prepared) == [line.decode().upper() for line in lines if line not in (fault, b"deep")]
+    assert {found.index: found.reason for found in prepared.quarantined} == {
+        number: "scrubber_failed" if line == fault else "too_deep"
+        for number, line in enumerate(lines)
+        if line in (fault, b"deep")
+    }
+    assert scrubber.calls <= 2 * count.bit_length() + 1
+    assert balanced(prepared)
+
+
+def test_an_error_of_the_scrubber_is_logged_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    from collector import events
+
+    kept, events.log.propagate = events.log.propagate, True
+    try:
+        prepare(batch(b"\0poison"))
+    finally:
+        events.log.propagate = kept
+    formatter = events._Json()
+    lines = [formatter.format(record) for record in caplog.records]
+    assert any("the scrubber failed on a record" in line for line in lines)
+    assert not any("canary" in line for line in lines)
+
+
+def test_what_cannot_be_enveloped_goes_to_quarantine_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.scrubbing.MAX_STORED_BYTES", 10)
+    prepared = prepare(batch(b"a", b"b"))
+    assert {found.reason for found in prepared.quarantined} == {"not_enveloped"}
+    assert prepared.header is None
+    assert balanced(prepared)
+
+
+def test_attributes_of_the_origin_are_scrubbed_or_left_out() -> None:
+    [line] = prepare(batch(b"a", resource=(("pod", "web-1"),))).stored.splitlines()
+    assert json.loads(line)["resource"] == {"source": "app", "POD": "WEB-1"}
+    for bad in ("deep", "twice", "x" * (1 << 16)):
+        [line] = prepare(batch(b"a", resource=(("pod", bad),))).stored.splitlines()
+        assert json.loads(line)["resource"] == {"source": "app"}
+
+
+def test_another_policy_holds_from_the_next_batch_on_for_attributes_too() -> None:
+    class Second(Scrubber):
+        fingerprint = "f2"
+
+        def scrub(self, body: bytes, *, signal: str = "logs", source: str = "") -> Scrubbed:  # noqa: ARG002
+            return Scrubbed(body, {})
+
+    scrubbing = Scrubbing(Scrubber(), lambda _: "standard")
+    given = batch(b"a", resource=(("pod", "web-1"),))
+    scrubbing(given)
+    scrubbing.use(Second())
+    prepared = scrubbing(given)
+    assert prepared.header
+    assert (prepared.header.policy, prepared.header.resource) == ("f2", {"source": "app", "pod": "web-1"})
+    assert bodies(prepared) == ["a"]
+
+
+@pytest.mark.parametrize("time", [-5, LATEST + 10, 2**70])
+def test_a_time_that_cannot_be_stored_is_brought_to_one_that_can(time: int) -> None:
+    header = prepare(batch(b"a", time=time)).header
+    assert header
+    assert 0 <= header.first_time <= header.last_time < 2**63
