@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 from scrubbers.locate import Locator
 from scrubbers.plan import Plan, Rule
@@ -43,6 +44,7 @@ class Explained:
     replacement: bytes
 
 
+_rule = itemgetter(3)
 _NOTHING: Mapping[tuple[str, str], int] = {}
 
 
@@ -70,7 +72,7 @@ class Scrubber:
         findings, doubtful = self._locator.locate(text)
         if not findings and not doubtful:
             return Scrubbed(body, _NOTHING)
-        counted = Counter([rule for _, _, _, rule in findings])
+        counted = Counter(map(_rule, findings))
         quarantined: list[Quarantined] = []
         if doubtful:
             findings = self._deep(text, findings, doubtful, counted, quarantined)
@@ -98,7 +100,7 @@ class Scrubber:
         if doubtful:
             findings = self._reference.find(text[:-1])
         return [
-            Explained(rule.name, rule.action, start, end, tier, replacement or b"")
+            Explained(rule.name, rule.action, start, end, tier, replacement)
             for start, end, replacement, rule in findings
             if rule is not None
         ]

@@ -14,8 +14,10 @@ from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
 from scrubbers.plan import END, GUARDED, INTRODUCER, KEY, WHAT, Hit, Plan, Rule
 from scrubbers.splice import Finding, standing
 
-_MEMBER = re.compile(rb'"[ \t]*:[ \t]*("[^"\\\n]*"|[-+.0-9A-Za-z]+)[ \t]*(?:(,[ \t]*)|(?=\}))').match
-_INNER_MEMBER = re.compile(rb'\\"[ \t]*:[ \t]*(\\"[^"\\\n]*\\"|[-+.0-9A-Za-z]+)[ \t]*(?:(,[ \t]*)|(?=\}))').match
+# A JSON member behind its name, up to the next or to the closing brace. What begins with `[` may be a token.
+_MEMBER = re.compile(rb'"[ \t]*:[ \t]*(?:"(?!\[)[^"\\\n]*"|[-+.0-9A-Za-z]+)[ \t]*(?:,[ \t]*|(?=\}))').match
+_MEMBER_VALUE = re.compile(rb'"[ \t]*:[ \t]*("[^"\\\n]*"|[-+.0-9A-Za-z]+)[ \t]*(?:,[ \t]*|(?=\}))').match
+_INNER_MEMBER = re.compile(rb'\\"[ \t]*:[ \t]*(\\"[^"\\\n]*\\"|[-+.0-9A-Za-z]+)[ \t]*(?:,[ \t]*|(?=\}))').match
 _COLON = re.compile(rb"\"\s*[:=]").match
 _ESCAPED_QUOTE = re.compile(rb"\\+[\"']\s*[:=]|'\s*[:=]|\\+u|%").match
 _KEEP_WINDOW = 128
@@ -35,7 +37,6 @@ class Locator:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._names = plan.names
-        self._finders = plan.finders
         self._rules = plan.key_rules
 
     def locate(self, text: bytes) -> tuple[list[Finding], list[int]]:
@@ -60,8 +61,8 @@ class Locator:
 
     def _walk(self, text: bytes, hits: list[Hit], findings: list[Finding], doubts: list[int], coded: list[int]) -> None:
         # The hot loop: bound locals, and the commonest notation (a JSON member) in line.
-        member, decided, rules = _MEMBER, self._names.decided, self._rules
-        finders, guarded, rfind, found = self._finders, self._plan.guarded, text.rfind, findings.append
+        member, keys, rules, before_key = _MEMBER, self._plan.keys, self._rules, _BEFORE_KEY
+        finders, guarded, found = self._plan.finders, self._plan.guarded, findings.append
         opens, closes = _OPENS, _CLOSES
         covered = 0  # behind the closing quote of a member, nothing found there can reach further
         for hit in hits:
@@ -69,60 +70,93 @@ class Locator:
             if end <= covered:
                 continue
             what = hit & WHAT
-            if what < KEY:
-                if what == INTRODUCER:
-                    coded.append(end)
-                    continue
-                looking = guarded.get(text[end - 6] << 8 | text[end - 1], ()) if what == GUARDED else finders[what]
-                for find, rule, token in looking:
-                    span = find(text, end)
-                    if span is not None:
-                        start, stop = span
-                        if token is None or text[stop] in opens or text[start - 1] in closes:
-                            self._shape(text, start, stop, rule, findings, doubts)
-                        else:
-                            found((start, stop, token, rule))
-            else:
+            if what >= KEY:
                 if text[end] != 0x22:
                     covered = self._text_key(text, end, findings, doubts)
                     continue
-                start = rfind(b'"', end - _LONGEST_KEY if end > _LONGEST_KEY else 0, end)
-                name = text[start + 1 : end].lower()
+                size, number = keys[what - KEY]
+                start = end - size - 1
                 match = member(text, end)
-                number = decided.get(name)
-                if match is None or number is None or text[start - 1] not in _BEFORE_KEY:
-                    number = self._member_key(text, start, end, name, match, doubts)
-                    if number is None:
-                        continue
-                    assert match is not None
+                if match is None or number is None or text[start] != 0x22 or text[start - 1] not in before_key:
+                    covered = self._member(text, end, findings, doubts)
+                    continue
                 covered = match.end()
-                first = match.start(1) + 1
-                if text[first] == 0x5B and TOKEN.fullmatch(text, first, match.end(1) - 1):
-                    continue  # final
                 rule = rules[number]
-                if rule.delete:
-                    found((start, covered, b"" if match.lastindex == 2 else None, rule))
+                if not rule.delete:
+                    self._member(text, end, findings, doubts)
+                elif text[covered] == 0x7D:
+                    _delete_last(text, start, covered, rule, findings)
                 else:
-                    _replaced(match, b'"', rule, findings, doubts)
+                    found((start, covered, b"", rule))
+                continue
+            if what == INTRODUCER:
+                coded.append(end)
+                continue
+            looking = guarded.get(text[end - 6] << 8 | text[end - 1], ()) if what == GUARDED else finders[what]
+            for find, rule, token in looking:
+                span = find(text, end)
+                if span is not None:
+                    start, stop = span
+                    if token is None or text[stop] in opens or text[start - 1] in closes:
+                        self._shape(text, start, stop, rule, findings, doubts)
+                    else:
+                        found((start, stop, token, rule))
 
-    def _member_key(
-        self, text: bytes, start: int, end: int, name: bytes, match: "re.Match[bytes] | None", doubts: list[int]
-    ) -> int | None:
-        """The rule of a JSON key that is not plainly a personal member, or None: it is none, or a doubt."""
+    def _member(self, text: bytes, end: int, findings: list[Finding], doubts: list[int]) -> int:
+        """A JSON key that ends at `end`, and is not plainly a personal member; tells how far it was covered."""
+        match = _MEMBER_VALUE(text, end)
         if match is None:
             if _COLON(text, end):
                 doubts.append(end)
-            return None
+            return 0
+        start = text.rfind(b'"', max(0, end - _LONGEST_KEY), end)
+        return self._decide(text, start, start + 1, end, match, b'"', findings, doubts)
+
+    def _inner_member(self, text: bytes, end: int, findings: list[Finding], doubts: list[int]) -> int:
+        """The same in JSON in a JSON string, where quotes are escaped once."""
+        match = _INNER_MEMBER(text, end)
+        start = text.rfind(b'\\"', max(0, end - _LONGEST_KEY), end)
+        if match is None or start <= 0:
+            doubts.append(end)
+            return 0
+        return self._decide(text, start, start + 2, end, match, b'\\"', findings, doubts)
+
+    def _decide(
+        self,
+        text: bytes,
+        start: int,
+        name_start: int,
+        end: int,
+        match: "re.Match[bytes]",
+        quote: bytes,
+        findings: list[Finding],
+        doubts: list[int],
+    ) -> int:
+        name = text[name_start:end].lower()
         last = name[name.rfind(b".") + 1 :]
         number = self._names.decided.get(last)
         if number is None:
             if start < 0 or last in self._names.lasts:
                 doubts.append(end)
-            return None
+            return 0
         if start <= 0 or text[start - 1] not in _BEFORE_KEY:
             doubts.append(end)
-            return None
-        return number
+            return 0
+        covered = match.end()
+        value = match[1].removeprefix(quote).removesuffix(quote)
+        if TOKEN.fullmatch(value):
+            return covered  # final
+        rule = self._rules[number]
+        if not rule.delete:
+            if b"%" in value:
+                doubts.append(end)  # the token is that of the value once it is decoded
+            else:
+                findings.append((*match.span(1), quote + rule.replace(value) + quote, rule))
+        elif text[covered] == 0x7D:
+            _delete_last(text, start, covered, rule, findings)
+        else:
+            findings.append((start, covered, b"", rule))
+        return covered
 
     def _shape(self, text: bytes, start: int, end: int, rule: Rule, findings: list[Finding], doubts: list[int]) -> None:
         before = text[start - 1] if start else 0x0A
@@ -139,11 +173,14 @@ class Locator:
         if b"\n" in value:
             _lines(text, start, end, rule, findings)
             return
-        if (self._plan.keeps_all or not value.strip(_HEX)) and self._kept(text, start, before):
+        replacement = rule.replace(value)
+        if before == 0x20 and text[start - 2] in _ALNUM:  # behind a word: no value of a key, and no JSON number
+            findings.append((start, end, replacement, rule))
+            return
+        if (self._plan.keeps_all or not value.strip(_HEX)) and self._kept(text, start):
             doubts.append(start)
             return
-        replacement = rule.replace(value)
-        if rule.bare and value.isdigit():
+        if rule.bare and before != 0x22 and value.isdigit():
             head = text[max(0, start - 16) : start]
             close = head.rstrip(b" \t")
             if close.endswith((b",", b"[", b"-", b"+", b".")):
@@ -160,40 +197,18 @@ class Locator:
                 return
         findings.append((start, end, replacement, rule))
 
-    def _kept(self, text: bytes, start: int, before: int) -> bool:
-        """Whether what begins at `start`, behind the byte `before`, is in the value of a key that may be kept."""
-        if before == 0x20 and start > 1 and text[start - 2] in _ALNUM:
-            return False  # a word stands before it, and no sign
-        head = text[max(0, start - _KEEP_WINDOW) : start].rstrip(_IN_KEPT).rstrip(_AROUND_KEY)
+    def _kept(self, text: bytes, start: int) -> bool:
+        """Whether what begins at `start` is in the value of a key that may be kept."""
+        if text[start - 3 : start] == b'":"' and text[start - 6 : start - 3].lower() not in self._plan.keep_tails:
+            return False  # by far the commonest
+        head = text[start - _KEEP_WINDOW if start > _KEEP_WINDOW else 0 : start].rstrip(_IN_KEPT).rstrip(_AROUND_KEY)
         if not head.endswith((b":", b"=")):
             return False
         head = head[:-1].rstrip(_AROUND_KEY)
+        if head[-3:].lower() not in self._plan.keep_tails:
+            return False
         lasts = self._plan.keep_names.lasts
         return any(name[name.rfind(b".") + 1 :] in lasts for name in names_before(head, len(head)))
-
-    def _inner_member(self, text: bytes, end: int, findings: list[Finding], doubts: list[int]) -> int:
-        """A member of JSON in a JSON string, whose quotes are escaped once; tells how far it was covered."""
-        match = _INNER_MEMBER(text, end)
-        start = text.rfind(b'\\"', max(0, end - _LONGEST_KEY), end)
-        if match is None or start <= 0 or text[start - 1] not in _BEFORE_KEY:
-            doubts.append(end)
-            return 0
-        name = text[start + 2 : end].lower()
-        last = name[name.rfind(b".") + 1 :]
-        number = self._names.decided.get(last)
-        if number is None:
-            if last in self._names.lasts:
-                doubts.append(end)
-            return 0
-        first = match.start(1) + 2
-        if text[first] == 0x5B and TOKEN.fullmatch(text, first, match.end(1) - 2):
-            return match.end()  # final
-        rule = self._rules[number]
-        if rule.delete:
-            findings.append((start, match.end(), b"" if match.lastindex == 2 else None, rule))
-        else:
-            _replaced(match, b'\\"', rule, findings, doubts)
-        return match.end()
 
     def _text_key(self, text: bytes, end: int, findings: list[Finding], doubts: list[int]) -> int:
         """A key in another notation than a JSON member's; tells how far it was covered."""
@@ -254,13 +269,22 @@ class Locator:
         doubts += [starts[bisect_right(offsets, (hit >> END) - 1) - 1] for hit in seen if hit & WHAT != INTRODUCER]
 
 
-def _replaced(member: "re.Match[bytes]", quote: bytes, rule: Rule, findings: list[Finding], doubts: list[int]) -> None:
-    """The value of a member is replaced; `quote` is how its quotes are written."""
-    value = member[1].strip(b'\\"')
-    if b"%" in value:
-        doubts.append(member.start())  # the token is that of the value once it is decoded
+def _delete_last(text: bytes, start: int, end: int, rule: Rule, findings: list[Finding]) -> None:
+    """The last member of an object goes, and with it the comma before it, where all between them goes too."""
+    if text[start:end].rstrip(b" \t").endswith(b","):  # not the last one, but for a comma too many
+        findings.append((start, end, b"", rule))
         return
-    findings.append((*member.span(1), quote + rule.replace(value) + quote, rule))
+    first, at = start, len(findings)
+    while at and findings[at - 1][1] == first and not findings[at - 1][2]:
+        at -= 1
+        first = findings[at][0]
+    if text[first - 1] != 0x2C:
+        findings.append((start, end, b"", rule))
+    elif first == start:
+        findings.append((start - 1, end, b"", rule))
+    else:
+        findings.insert(at, (first - 1, first, b"", None))
+        findings.append((start, end, b"", rule))
 
 
 def _lines(text: bytes, start: int, end: int, rule: Rule, findings: list[Finding]) -> None:

@@ -8,7 +8,7 @@ A trigger may say yes too often, never no wrongly. What it costs is bytes × aut
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeAlias
@@ -17,7 +17,7 @@ import hyperscan
 
 from scrubbers.actions import Replacer, replacer, token
 from scrubbers.detectors import DETECTORS
-from scrubbers.detectors.detector import Span, Trigger
+from scrubbers.detectors.detector import Find, Trigger
 from scrubbers.paths import Names
 from scrubbers.policy import Action, Policy
 
@@ -29,12 +29,12 @@ INTRODUCER = 0  # something encoded: the record is decoded and scanned again
 GUARDED = 1  # one of the guarded shapes; from here to KEY: index into Plan.finders
 KEY = 1 << 12  # and above: a spelling of a personal key's last segment
 
-# What tells that something is encoded, by the rare byte in it: JSON escapes (`:\/` of a URL, `\n` before what a guarded
+# What tells that something is encoded, by the rare byte in it: JSON escapes (`\/` of a URL, `\n` before what a guarded
 # shape begins with), percent-encoding. No introducer in a record: decoding it is the identity.
-_INTRODUCERS = ((rb"\\u", rb":\\/", rb"\\[bfnrt][0-9A-Z+]"), (rb"%[0-9a-fA-F][0-9a-fA-F]",))
+_INTRODUCERS = (rb"\\(?:u|/|[bfnrt][0-9A-Z+])", rb"%[0-9a-fA-F][0-9a-fA-F]")
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, frozen=True, eq=False)  # counted by identity
 class Rule:
     """A rule of the policy, ready to run."""
 
@@ -45,7 +45,7 @@ class Rule:
     bare: bool = False
 
 
-Finder: TypeAlias = tuple[Callable[[bytes, int], Span | None], Rule, bytes | None]
+Finder: TypeAlias = tuple[Find, Rule, bytes | None]
 """Finds a span, by which rule; and what always stands in its place, where nothing more needs to be asked."""
 
 
@@ -65,6 +65,8 @@ class Plan:
             for name, rule in named
         ]
         self.keep_names = Names(rule.names for rule in policy.keep)
+        self.keep_tails = frozenset(name[-3:] for name in self.keep_names.lasts)
+        """The last three bytes of every spelling that a kept key can end in."""
         self.keep_by_rule = [Names([rule.names]) for rule in policy.keep]
         self.keep_shapes = [re.compile(rule.shape.encode()) for rule in policy.keep]
         self.keeps_all = not all(_HEX_SHAPE.fullmatch(rule.shape) for rule in policy.keep)
@@ -72,49 +74,50 @@ class Plan:
         self.finders: list[tuple[Finder, ...]] = [()]
         self.guarded: dict[int, tuple[Finder, ...]] = {}
         """The finders of guarded shapes, by the sixth byte from the report's end << 8 | its last byte."""
+        self.keys: list[tuple[int, int | None]] = []
+        """By what was seen, less KEY: the length of the spelling, and the rule if it decides by itself."""
         self._databases, self._together = self._compile(policy)
 
     def _compile(self, policy: Policy) -> tuple[list[hyperscan.Database], hyperscan.Database]:
-        watched: dict[Trigger, list[Finder]] = {}
+        watched: list[tuple[Trigger, Finder]] = []
         for pattern in policy.patterns:
             detector = DETECTORS[pattern.detector]
             replace = replacer(pattern.action, detector.name, pattern.keep_last, policy.hash, detector.canonical)
             rule = Rule(detector.name, pattern.action.value, replace, bare=detector.bare)
             at_once = detector.unmistakable and pattern.action is Action.REPLACE and not self.keeps_all
-            for trigger in detector.triggers:
-                watched.setdefault(trigger, []).append((detector.find, rule, token(detector.name) if at_once else None))
+            constant = token(detector.name) if at_once else None
+            watched += [(trigger, (trigger.find, rule, constant)) for trigger in detector.triggers]
 
-        guarded = [trigger for trigger in watched if trigger.guarded]
-        self._finders(finder for trigger in guarded for finder in watched[trigger])  # GUARDED
-        for trigger in guarded:
+        guarded = [(trigger, finder) for trigger, finder in watched if trigger.guarded]
+        self.finders.append(tuple(finder for _, finder in guarded))  # GUARDED
+        for trigger, finder in guarded:
             for sixth, last in product(trigger.sixth, trigger.last):
-                known = self.guarded.get(sixth << 8 | last, ())
-                self.guarded[sixth << 8 | last] = (*known, *watched[trigger])
+                self.guarded[sixth << 8 | last] = (*self.guarded.get(sixth << 8 | last, ()), finder)
         # Ids of their own: Hyperscan looks for duplicates among expressions that share one, in quadratic time.
+        spellings = _shortest(self.names.lasts)
+        self.keys = [(len(spelling), self.names.decided.get(spelling)) for spelling in spellings]
         literals: list[_Expression] = [
-            (re.escape(spelling), what, True) for what, spelling in enumerate(_shortest(self.names.lasts), KEY)
+            (re.escape(spelling), what, True) for what, spelling in enumerate(spellings, KEY)
         ]
-        apart: list[list[_Expression]] = [
-            [(each, INTRODUCER, False) for each in introducers] for introducers in _INTRODUCERS
-        ]
+        apart: list[list[_Expression]] = [[(introducer, INTRODUCER, False)] for introducer in _INTRODUCERS]
         if guarded:
-            joined = b"(?:" + b"|".join(sorted({trigger.expression for trigger in guarded})) + b")"
-            apart.append([(b"(?:^|[^0-9A-Za-z])" + joined, GUARDED, False)])
-        for trigger, finders in watched.items():
+            joined = b"|".join(sorted({trigger.expression for trigger, _ in guarded}))
+            apart.append([(b"(?:^|[^0-9A-Za-z])(?:" + joined + b")", GUARDED, False)])
+        others: dict[tuple[bytes, bool], list[Finder]] = {}
+        for trigger, finder in watched:
             if not trigger.guarded:
-                expression = (trigger.expression, self._finders(finders), trigger.caseless)
-                if _LITERAL.fullmatch(trigger.expression):
-                    literals.append(expression)
-                else:
-                    apart.append([expression])
+                others.setdefault((trigger.expression, trigger.caseless), []).append(finder)
+        for (expression, caseless), finders in others.items():
+            self.finders.append(tuple(finders))
+            watching = (expression, len(self.finders) - 1, caseless)
+            if _LITERAL.fullmatch(expression):
+                literals.append(watching)
+            else:
+                apart.append([watching])
         groups = [expressions for expressions in (literals, *apart) if expressions]
         return [_database(expressions) for expressions in groups], _database(
             [each for group in groups for each in group]
         )
-
-    def _finders(self, finders: Iterable[Finder]) -> int:
-        self.finders.append(tuple(dict.fromkeys(finders)))
-        return len(self.finders) - 1
 
     def kept(self, path: Sequence[bytes], value: bytes) -> bool:
         """Whether the value of the key at this path is an identifier that patterns leave alone."""

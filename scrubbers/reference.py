@@ -277,7 +277,7 @@ class Reference:
     def _text_key(self, view: View, text: bytes, end: int, findings: list[Finding]) -> None:
         quoted = quoted_key(text, end)
         if quoted is not None:
-            names, at = [text[quoted.key_start : end].lower()], quoted.value_at
+            names, at = iter([text[quoted.key_start : end].lower()]), quoted.value_at
         else:
             assign = ASSIGN.match(text, end)
             if assign is None:

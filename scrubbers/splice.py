@@ -1,43 +1,29 @@
 """Findings → bytes: which of them stand, and one join."""
 
-from collections.abc import Iterable
-from operator import itemgetter
+from collections.abc import Sequence
+from itertools import islice
+from operator import gt, itemgetter
 from typing import TypeAlias
 
 from scrubbers.plan import Rule
 
-Finding: TypeAlias = tuple[int, int, bytes | None, Rule | None]
+Finding: TypeAlias = tuple[int, int, bytes, Rule | None]
 """(start, end, replacement, rule): the bytes from `start` to `end` become the replacement.
 
-Replacement None: the last member of an object is deleted, and the comma before it goes too. Rule None: a whole record
-as the reference path gives it, whose findings are counted there.
+Rule None: a part of another finding that stands elsewhere (a comma), or a whole record as the reference path gives it,
+whose findings are counted there.
 """
 
 
-def splice(text: bytes, findings: Iterable[Finding]) -> bytes:
+def splice(text: bytes, findings: Sequence[Finding]) -> bytes:
     """`text` with the findings replaced; they are sorted and do not overlap."""
-    parts: list[bytes] = []
-    append = parts.append
-    done = 0
-    for start, end, replacement, _ in findings:
-        append(text[done:start])
-        if replacement is None:
-            _drop_comma(parts)
-        elif replacement:
-            append(replacement)
-        done = end
-    append(text[done:])
+    if not findings:
+        return text
+    starts, ends, replacements, _ = zip(*findings, strict=True)
+    parts = [b""] * (2 * len(starts) + 1)
+    parts[::2] = map(text.__getitem__, map(slice, (0, *ends), (*starts, None)))
+    parts[1::2] = replacements
     return b"".join(parts)
-
-
-def _drop_comma(parts: list[bytes]) -> None:
-    # All members that stood between may be deleted, too: the comma is in the last part that is not empty.
-    at = len(parts) - 1
-    while at > 0 and not parts[at]:
-        at -= 1
-    head = parts[at].rstrip(b" \t\r\n")
-    if head.endswith(b","):
-        parts[at] = head[:-1]
 
 
 def standing(findings: list[Finding]) -> tuple[list[Finding], list[int]]:
@@ -45,6 +31,9 @@ def standing(findings: list[Finding]) -> tuple[list[Finding], list[int]]:
 
     Partial overlaps are for the reference path: which part stands decides what is found in the rest.
     """
+    findings.sort(key=_start)
+    if not any(map(gt, map(_end, findings), map(_start, islice(findings, 1, None)))):
+        return findings, []
     findings.sort(key=_order)
     kept: list[Finding] = []
     overlapping: list[int] = []
@@ -60,7 +49,7 @@ def standing(findings: list[Finding]) -> tuple[list[Finding], list[int]]:
     return kept, overlapping
 
 
-_start = itemgetter(0)
+_start, _end = itemgetter(0), itemgetter(1)
 
 
 def _order(finding: Finding) -> tuple[int, int]:

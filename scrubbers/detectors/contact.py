@@ -9,7 +9,7 @@ from scrubbers.detectors.detector import DIGITS, GROUPS_OF_THREE, LEFT, RIGHT, D
 from scrubbers.detectors.web import in_userinfo
 
 # Beyond ASCII: addresses may be internationalised (RFC 6531), and bytes from 0x80 on are letters of some script.
-_LOCAL = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&*+-./^_~" + bytes(range(0x80, 0x100))
+_LOCAL = b"abcdefghijklmnopqrstuvwxyz.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&*+-/^_~" + bytes(range(0x80, 0x100))
 _DOMAIN = re.compile(rb"(?:[A-Za-z0-9\x80-\xff-]+\.)+[A-Za-z\x80-\xff]{2,63}").match
 _USUAL, _LONGEST = 64, 320  # bytes before the `@`: RFC 5321 allows 64; what writes more is followed as far as that
 _NO_USERINFO = frozenset(b" \"'\n\t<>")
@@ -46,7 +46,8 @@ def _email(text: bytes, end: int) -> Span | None:
 
 
 def _phone_international(text: bytes, end: int) -> Span | None:
-    found = _INTERNATIONAL.match(text, text.rfind(b"+", max(0, end - 16), end))
+    start = text.rfind(b"+", end - 16 if end > 16 else 0, end)
+    found = _INTERNATIONAL.match(text, start)
     if found is None:
         return None
     groups = found[0]
@@ -55,7 +56,7 @@ def _phone_international(text: bytes, end: int) -> Span | None:
         if len(number) < 7:
             return None
         if _possible(number):
-            return found.start(), found.start() + len(groups)
+            return start, start + len(groups)
         # What follows a number may be another ("+4930901820 200"): try without the last group.
         groups = groups[: -len(_LAST_GROUP.search(groups)[0])]  # type: ignore[index]
     return None
@@ -67,21 +68,26 @@ _LAST_GROUP = re.compile(rb"(?:^\+[0-9]*|[ ().-]+[0-9]+)$")
 
 def _possible(number: bytes) -> bool:
     """Whether country code and length fit the number plan."""
-    for size in (1, 2, 3):
-        lengths = _lengths(int(number[:size]))
-        if lengths:
-            return len(number) - size in lengths
-    return False
+    return len(number) in _lengths(number[:3])
 
 
 @lru_cache(1024)
-def _lengths(country_code: int) -> frozenset[int]:
+def _lengths(head: bytes) -> frozenset[int]:
+    """How many digits numbers with this beginning have, country code included; no code is the beginning of another."""
+    for size in (1, 2, 3):
+        lengths = _national_lengths(int(head[:size]))
+        if lengths:
+            return frozenset(size + length for length in lengths)
+    return frozenset()
+
+
+def _national_lengths(country_code: int) -> set[int]:
     lengths: set[int] = set()
     for region in COUNTRY_CODE_TO_REGION_CODE.get(country_code, ()):
         plan = PhoneMetadata.metadata_for_region_or_calling_code(country_code, region)
         if plan is not None and plan.general_desc is not None:
             lengths.update(plan.general_desc.possible_length)
-    return frozenset(lengths)
+    return lengths
 
 
 def _phone_nanp(text: bytes, end: int) -> Span | None:
@@ -106,18 +112,11 @@ _TRUNK = re.compile(LEFT + rb"\+?1[ .-]?$")
 _AFTER_TRUNK = (b"1", b" ", b".", b"-")
 
 
-def _phone(text: bytes, end: int) -> Span | None:
-    if text[end - 6] in b") .-" and (found := _phone_nanp(text, end)):
-        return found
-    return _phone_international(text, end)
-
-
 DETECTORS = (
     Detector(
         name="email",
         about="E-mail addresses, internationalised ones too.",
-        triggers=(Trigger(b"@"),),
-        find=_email,
+        triggers=(Trigger(b"@", _email),),
         unmistakable=True,
         must=("x@y.io", "anna.smith+news@mail.example.co.uk", "jörg@müller.example", "<bob@example.com>"),
         must_not=("git@github", "icon@2x.png", "@property", "user@", "root@localhost"),
@@ -126,10 +125,9 @@ DETECTORS = (
         name="phone",
         about="Phone numbers: international with `+`, and North American with area code and separators.",
         triggers=(
-            Trigger(rb"\+[1-9](?:[ ().-]?[ ().-]?[0-9]){4}"),
-            Trigger(GROUPS_OF_THREE, guarded=True, last=DIGITS + b" .-", sixth=b") .-"),
+            Trigger(rb"\+[1-9](?:[ ().-]?[ ().-]?[0-9]){4}", _phone_international),
+            Trigger(GROUPS_OF_THREE, _phone_nanp, guarded=True, last=DIGITS + b" .-", sixth=b") .-"),
         ),
-        find=_phone,
         canonical=digits,
         must=("+4930901820", "+44 20 7946 0123", "(415) 234-1023", "415-234-1023", "+1 415 234 1023", "1.415.234.1023"),
         must_not=("115-234-1023", "415-134-1023", "+12", "2026-09-21 14:02:11", "1790000000390524"),

@@ -1,6 +1,5 @@
 """What a detector is: personal data of one shape, with everything about it in one place."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,11 +12,16 @@ r"""Left guard: no letter or digit before, or one that is the letter of an escap
 RIGHT = rb"(?![0-9A-Za-z])"
 
 
+Find: TypeAlias = Callable[[bytes, int], Span | None]
+
+
 @dataclass(slots=True, frozen=True)
 class Trigger:
-    """A cheap necessary condition, in Hyperscan's syntax; its report's end is what `find` starts from.
+    """A cheap necessary condition, in Hyperscan's syntax, and what looks closer at the place where it reports.
 
-    It must report once per thing: end it where it cannot go on. Two kinds are cheap:
+    `find(text, end)`: the span of the thing whose report ended at `end`, or None. It checks guards and checksums, and
+    looks at a bounded window around `end`.
+    The expression must report once per thing: end it where it cannot go on. Two kinds are cheap:
     - with a literal inside that is rare in logs: such triggers stand apart, each is one fast search for its literal;
     - `guarded`: short chains of character classes behind a left guard. All of them are joined into one automaton, which
       costs one pass over the block, as long as it stays small: blur classes rather than write alternatives out. It does
@@ -26,6 +30,7 @@ class Trigger:
     """
 
     expression: bytes
+    find: Find
     guarded: bool = False
     caseless: bool = False
     last: bytes = b""
@@ -44,8 +49,6 @@ GROUPS_OF_THREE = rb"[0-9][0-9][0-9][) .-][0-9 .-][0-9][0-9-][0-9 .-][0-9 .-]"
 class Detector:
     """Finds personal data of one shape in text.
 
-    `find(text, end)`: the span of the thing whose trigger report ended at `end`, or None. It checks guards and
-    checksums, and looks at a bounded window around `end`.
     `bare`: the thing can be digits alone, so it may stand as a JSON number.
     `unmistakable`: it is in one line, begins with no `[`, and holds a byte that hexadecimal identifiers do not have.
     """
@@ -53,7 +56,6 @@ class Detector:
     name: str
     about: str
     triggers: tuple[Trigger, ...]
-    find: Callable[[bytes, int], Span | None]
     must: tuple[str, ...]
     must_not: tuple[str, ...]
     canonical: Callable[[bytes], bytes] = bytes.lower
@@ -63,7 +65,10 @@ class Detector:
 
 def digits(value: bytes) -> bytes:
     """Canonical form of numbers: their digits alone."""
-    return re.sub(rb"[^0-9]", b"", value)
+    return value.translate(None, _NO_DIGITS)
+
+
+_NO_DIGITS = bytes(byte for byte in range(256) if byte not in DIGITS)
 
 
 def compact(value: bytes) -> bytes:

@@ -52,12 +52,15 @@ def is_card(number: bytes) -> bool:
 
 
 def _card(text: bytes, end: int) -> Span | None:
-    start = end - 12 if 0x30 <= text[end - 9] <= 0x39 else end - 13
-    if start < 0:
-        return None
-    found = _PLAIN(text, start)
-    if found:
-        return found.span() if is_card(found[0]) else None
+    start = end - 12
+    if text[start:end].isdigit():
+        if text[start] < 0x35 and text[end] not in b" -" and not text[end : end + 2].isdigit():
+            return None  # twelve or thirteen digits: the only such cards are Maestro's, and begin with 5 or 6
+        found = _PLAIN(text, start)
+        if found:
+            return found.span() if is_card(found[0]) else None
+    elif not 0x30 <= text[end - 9] <= 0x39:
+        start -= 1  # a separator behind the fourth digit
     for pattern in (_GROUPED_LONG, _GROUPED):
         found = pattern(text, start)
         if found and is_card(digits(found[0])):
@@ -74,7 +77,7 @@ _GROUPED_LONG = re.compile(LEFT + rb"[2-6][0-9]{3}(?:[ -]?[0-9]{4}){3}[ -]?[0-9]
 
 def _iban(text: bytes, end: int) -> Span | None:
     start = end - 5
-    found = _IBAN.match(text, start) if start >= 0 else None
+    found = _IBAN.match(text, start) if 0x41 <= text[start] <= 0x5A and start >= 0 else None
     if found is None:
         return None
     shape = _structure(text[start : start + 2])
@@ -118,8 +121,9 @@ DETECTORS = (
     Detector(
         name="payment_card",
         about="Payment card numbers, by the networks' ranges and lengths and the Luhn check digit.",
-        triggers=(Trigger(rb"[2-6][0-9]{3}[ -]?[0-9]{4}[0-9 -]{4}", guarded=True, last=DIGITS + b" -", sixth=DIGITS),),
-        find=_card,
+        triggers=(
+            Trigger(rb"[2-6][0-9]{3}[ -]?[0-9]{4}[0-9 -]{4}", _card, guarded=True, last=DIGITS + b" -", sixth=DIGITS),
+        ),
         canonical=digits,
         bare=True,
         must=(
@@ -134,8 +138,9 @@ DETECTORS = (
     Detector(
         name="iban",
         about="International bank account numbers, by country format and check digits.",
-        triggers=(Trigger(rb"[A-Z][A-Z][0-9][0-9][A-Z0-9 ]", guarded=True, last=DIGITS + UPPER + b" ", sixth=GUARDS),),
-        find=_iban,
+        triggers=(
+            Trigger(rb"[A-Z][A-Z][0-9][0-9][A-Z0-9 ]", _iban, guarded=True, last=DIGITS + UPPER + b" ", sixth=GUARDS),
+        ),
         canonical=compact,
         must=(
             "DE89370400440532013000",

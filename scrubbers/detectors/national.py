@@ -17,8 +17,7 @@ DETECTORS = (
     Detector(
         name="us_ssn",
         about="US social security numbers, written with dashes; ranges that are never issued are left out.",
-        triggers=(Trigger(GROUPS_OF_THREE, guarded=True, last=DIGITS, sixth=b"-"),),
-        find=_us_ssn,
+        triggers=(Trigger(GROUPS_OF_THREE, _us_ssn, guarded=True, last=DIGITS, sixth=b"-"),),
         canonical=digits,
         must=("536-81-7623", "ssn=001-01-0001", "(212-09-6709)"),
         must_not=("000-12-3456", "666-12-3456", "912-12-3456", "123-00-4567", "123-45-0000", "9123-45-6789"),

@@ -53,8 +53,7 @@ DETECTORS = (
     Detector(
         name="aws_access_key",
         about="AWS access key identifiers (AKIA…, ASIA…).",
-        triggers=(Trigger(b"AKIA"), Trigger(b"ASIA")),
-        find=_aws,
+        triggers=(Trigger(b"AKIA", _aws), Trigger(b"ASIA", _aws)),
         canonical=bytes,
         unmistakable=True,
         must=("AKIAIOSFODNN7EXAMPLE", "key=ASIAY34FZKBOKMUTVV7A;", "(AKIAI44QH8DHBEXAMPLE)"),
@@ -63,8 +62,9 @@ DETECTORS = (
     Detector(
         name="github_token",
         about="GitHub tokens (ghp_, gho_, ghu_, ghs_, ghr_, github_pat_).",
-        triggers=tuple(Trigger(each) for each in (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_")),
-        find=_github,
+        triggers=tuple(
+            Trigger(each, _github) for each in (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_")
+        ),
         canonical=bytes,
         unmistakable=True,
         must=("ghp_" + "a1B2" * 9, "ghs_" + "Zz09" * 9, "github_pat_" + "11ABCDEFG0_" * 3),
@@ -74,10 +74,9 @@ DETECTORS = (
         name="slack_token",
         about="Slack tokens (xoxb-…) and the secret part of webhook addresses.",
         triggers=(
-            *(Trigger(b"xox" + kind + b"-") for kind in (b"a", b"b", b"e", b"o", b"p", b"r", b"s")),
-            Trigger(rb"hooks\.slack\.com/services/"),
+            *(Trigger(b"xox" + kind + b"-", _slack) for kind in (b"a", b"b", b"e", b"o", b"p", b"r", b"s")),
+            Trigger(rb"hooks\.slack\.com/services/", _slack),
         ),
-        find=_slack,
         canonical=bytes,
         unmistakable=True,
         must=(
@@ -90,8 +89,7 @@ DETECTORS = (
     Detector(
         name="private_key",
         about="Private keys in PEM, whole: in one string or over many lines.",
-        triggers=(Trigger(b"PRIVATE KEY-----"), Trigger(b"PRIVATE KEY BLOCK-----")),
-        find=_private_key,
+        triggers=(Trigger(b"PRIVATE KEY-----", _private_key), Trigger(b"PRIVATE KEY BLOCK-----", _private_key)),
         canonical=bytes,
         must=(
             "-----BEGIN " + "PRIVATE KEY-----\\nMIIEvQIBADAN\\n-----END PRIVATE KEY-----",

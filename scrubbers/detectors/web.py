@@ -91,7 +91,7 @@ def _http_credentials(text: bytes, end: int) -> Span | None:
     if found is None:
         return None
     value = found[1]
-    if text[end - 2 : end - 1] in b"rR":  # bearer: a token, not a word of prose
+    if text[end - 2] in b"rR":  # bearer: a token, not a word of prose
         personal = len(value) >= 8 and (len(value) >= 20 or any(0x30 <= byte <= 0x39 for byte in value))
     else:
         personal = _is_basic(value)
@@ -115,10 +115,10 @@ DETECTORS = (
         triggers=(
             Trigger(
                 rb"(?:^|[^0-9A-Za-z]|[bfnrt])(?:[1-9]|1[1-9]|[2-9][0-9]|1[013-9][0-9]|12[0-68-9]|2[0-5][0-9])"
-                rb"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
+                rb"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
+                _ipv4,
             ),
         ),
-        find=_ipv4,
         unmistakable=True,
         must=("81.2.69.142", "203.0.113.9:443", "[8.8.8.8]", "from 198.51.100.7,"),
         must_not=("10.2.0.17", "192.168.1.1", "127.0.0.1", "172.16.3.4", "1.2.3.4.5", "999.1.2.3", "120.0.0.0"),
@@ -126,8 +126,7 @@ DETECTORS = (
     Detector(
         name="ipv6",
         about="Public IPv6 addresses (2000::/3).",
-        triggers=(Trigger(rb"[23][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]:", guarded=True, last=b":", sixth=GUARDS),),
-        find=_ipv6,
+        triggers=(Trigger(rb"[23][0-9a-fA-F][0-9a-fA-F][0-9a-fA-F]:", _ipv6, guarded=True, last=b":", sixth=GUARDS),),
         unmistakable=True,
         must=("2a02:8071:1234::1", "2001:db8::8a2e:370:7334", "[2606:4700::1111]:443", "2001:DB8:0:0:8:800:200C:417A"),
         must_not=("fe80::1", "::1", "fd00:2001:db8::1", "std::vector", "2026:09:21", "12:34:56"),
@@ -135,8 +134,7 @@ DETECTORS = (
     Detector(
         name="jwt",
         about="JSON Web Tokens.",
-        triggers=(Trigger(b"eyJ"),),
-        find=_jwt,
+        triggers=(Trigger(b"eyJ", _jwt),),
         canonical=bytes,
         unmistakable=True,
         must=(
@@ -149,8 +147,10 @@ DETECTORS = (
     Detector(
         name="http_credentials",
         about="The credential after `Bearer` or `Basic`.",
-        triggers=(Trigger(b"bearer ", caseless=True), Trigger(b"basic ", caseless=True)),
-        find=_http_credentials,
+        triggers=(
+            Trigger(b"bearer ", _http_credentials, caseless=True),
+            Trigger(b"basic ", _http_credentials, caseless=True),
+        ),
         canonical=bytes,
         unmistakable=True,
         must=("Bearer 8f3a9c2e41d7", "basic dXNlcjpwYXNz", "authorization: bearer abcdefghijklmnopqrstuvwx"),
@@ -159,8 +159,7 @@ DETECTORS = (
     Detector(
         name="url_password",
         about="The password in a URL's `user:password@`.",
-        triggers=(Trigger(rb"://[^\s/?#\x22'<>@:]*:[^\s/?#\x22'<>]*@"),),
-        find=_url_password,
+        triggers=(Trigger(rb"://[^\s/?#\x22'<>@:]*:[^\s/?#\x22'<>]*@", _url_password),),
         canonical=bytes,
         must=("postgres://app:hunter2@db:5432/x", "redis://:s3cr3t@cache", "https://u:p%40ss@example.com/"),
         must_not=("https://example.com/@user", "http://host:8080/a@b", "ssh://git@example"),

@@ -7,6 +7,7 @@
 """
 
 import re
+from collections.abc import Iterator
 
 from scrubbers.detectors.detector import Span
 from scrubbers.paths import spellings
@@ -28,23 +29,24 @@ _BARE = re.compile(rb"[^\s\"']+")
 _QUERY = re.compile(rb"[^\s\"'&#]+")
 _LINE = re.compile(rb"[^\"\r\n]+")
 _CLOSING = b",;)]}>"
+_CLOSING_PROSE = _CLOSING + b"."
 
 
-def names_before(text: bytes, end: int) -> list[bytes]:
+def names_before(text: bytes, end: int) -> Iterator[bytes]:
     """What may be the key that ends at `end`, lower-case, shortest first: one word, or up to four (`credit card`)."""
-    head = text[max(0, end - _LONGEST_NAME) : end]
-    name = head[len(head.rstrip(_IN_NAME)) :]
-    if not name:
-        return []
+    head = text[end - _LONGEST_NAME if end > _LONGEST_NAME else 0 : end].lower()
+    before = len(head.rstrip(_IN_NAME))
+    name = head[before:]
     # The letter of an escape before (`\\nemail=`) is not of the name.
-    before = len(head) - len(name)
     if before and head[before - 1] == 0x5C and name[:1] in (b"b", b"f", b"n", b"r", b"t"):
         name = name[1:]
-    names = [name.lower()]
+    if not name:
+        return
+    yield name
     if before and head[before - 1] == 0x20 and (words := _WORDS.search(head)):
-        parts = words[0].lower().split(b" ")
-        names += [b" ".join(parts[-count:]) for count in range(2, len(parts) + 1)]
-    return names
+        parts = words[0].split(b" ")
+        for count in range(2, len(parts) + 1):
+            yield b" ".join(parts[-count:])
 
 
 def bare_value(text: bytes, at: int, name: bytes, name_start: int, sign: bytes) -> Span | None:
@@ -58,6 +60,10 @@ def bare_value(text: bytes, at: int, name: bytes, name_start: int, sign: bytes) 
     found = _BARE.match(text, at)
     if found is None:
         return None
-    cut = _TOKEN_END.search(text, at, found.end()) if not sign.startswith(b":") else None
-    value = text[at : cut.start() if cut else found.end()].rstrip(_CLOSING + (b"." if sign.startswith(b":") else b""))
+    value = found[0]
+    if sign.startswith(b":"):
+        value = value.rstrip(_CLOSING_PROSE)
+    else:
+        cut = _TOKEN_END.search(text, at, found.end())
+        value = (value[: cut.start() - at] if cut else value).rstrip(_CLOSING)
     return (at, at + len(value)) if value else None
