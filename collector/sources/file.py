@@ -160,6 +160,9 @@ class FileSource:
             if tail is None:
                 continue
             try:
+                if not self._tracker.reopen(tail):
+                    self._stale = True
+                    continue
                 new = tail.turn()
             except FileNotFoundError as error:
                 failed(self.name, tail.path, error)

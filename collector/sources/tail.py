@@ -49,6 +49,7 @@ class Tail:
         self.signature = (-1, -1)  # size and time of change when last looked at
         self._source, self._cut, self._prints, self._now, self._format = source, cut, prints, now, format
         self._content: Content | None = None
+        self.elsewhere = False  # when it was opened, it was no longer where it was seen
         self.packed = False  # known to be compressed
         self._before = b""  # the bytes before the offset, while open
         self._handed = 0  # offset up to which batches account for what was read
@@ -116,9 +117,10 @@ class Tail:
     def is_open(self) -> bool:
         return self._content is not None
 
-    def status(self) -> os.stat_result | None:
-        """That of the open file, wherever it is now."""
-        return os.fstat(self._content.fileno()) if self._content is not None else None
+    def status(self) -> tuple[int, int]:
+        """Size and time of change now, wherever the file is."""
+        status = os.fstat(self.open().fileno())
+        return status.st_size, status.st_mtime_ns
 
     def check(self) -> Content:
         """The open file; if it was truncated, that is noticed now."""
@@ -130,6 +132,7 @@ class Tail:
         try:
             content = open_content(self.seen)
             if file_key(content.status) == self.key:
+                self.elsewhere = False
                 return content
             content.close()
         except FileNotFoundError:
@@ -140,6 +143,7 @@ class Tail:
         for path in paths:
             content = open_content(path)
             if file_key(content.status) == self.key:
+                self.elsewhere = True
                 return content
             content.close()
         raise FileNotFoundError(2, "no longer there", self.seen)
@@ -160,7 +164,7 @@ class Tail:
 
     def _roll_over(self) -> None:
         """Another content is in the file: begin a new epoch with it."""
-        if self.path == self.seen:
+        if self.path == self.seen and not self.elsewhere:
             events.FileTruncated(self._source, self.path, self.mark.offset).emit()
         ended = Ended(self.epoch, text(self.path), self.home, self.mark)
         self.contents = (*self.contents, ended)[-_MOST_ENDED:]

@@ -123,11 +123,9 @@ class Tracker:
             except OSError:
                 self.release(tail)
                 return
-            status = tail.status()
-            assert status is not None
-            signature = (status.st_size, status.st_mtime_ns)
+            signature = tail.status()
         if signature != tail.signature:
-            if file is not None and not tail.is_open and self._reborn(tail, file):
+            if file is not None and not self._known(tail):
                 return
             tail.signature, tail.more, tail.drained = signature, True, False
             self._idle_since.pop(tail.key, None)
@@ -139,19 +137,18 @@ class Tracker:
             if tail.drained and file is None:
                 self.release(tail)
 
-    def _reborn(self, tail: Tail, file: Found) -> bool:
-        """Open a file that was closed; whether it is no longer to be read as what it was: its inode may belong to
-        another file by now, perhaps a copy, perhaps another worker's."""
+    def reopen(self, tail: Tail) -> bool:
+        """Open a file that was closed; whether it is what it was. Its inode may belong to another file by now, perhaps
+        a copy, perhaps another worker's: then it is set aside for the next look. Raises OSError."""
+        if tail.is_open:
+            return True
         epoch = tail.epoch
-        try:
-            tail.open()
-        except OSError:
-            return False  # told when it is to be read
-        if tail.epoch == epoch and (tail.mark.offset or not _is_rotated(file.path)):
-            return False  # what nothing was read of cannot be told from another file
-        self._homes[tail.key] = (file.path, tail.home)
-        if self._owns(tail.home) and not _is_rotated(file.path):
-            return False
+        tail.open()
+        in_place = self._owns(tail.home) and not tail.elsewhere and not _is_rotated(tail.seen)
+        # What nothing was read of cannot be told from another file, unless it is as it was.
+        if in_place or (tail.epoch == epoch and (tail.mark.offset or tail.status() == tail.signature)):
+            return True
+        self._homes[tail.key] = (tail.seen, tail.home)
         tail.close()
         del self.tails[tail.key]
         self._idle_since.pop(tail.key, None)
@@ -159,7 +156,13 @@ class Tracker:
             self._waiting[tail.key] = _Waiting(tail, (-1, -1))
         else:
             self._history.leave(tail)
-        return True
+        return False
+
+    def _known(self, tail: Tail) -> bool:
+        try:
+            return self.reopen(tail)
+        except OSError:
+            return True  # told when it is to be read
 
     def release(self, tail: Tail) -> None:
         """Let go of a file that has no path any more."""
@@ -211,7 +214,7 @@ class Tracker:
 
     def _resume(self, file: Found, epoch: int, checkpoint: Checkpoint) -> None:
         """A file with a position goes on from there, if it still is what it was."""
-        tail = self._new(file)
+        tail = self._make(file.key, file.path, os.path.realpath(file.path), self._homes[file.key][1])
         self.tails[tail.key] = tail
         if self._anew:
             tail.epoch = epoch + 1
@@ -219,7 +222,7 @@ class Tracker:
         tail.resume(epoch, checkpoint)
         if self._history.is_continued(Past(tail.key, epoch, tail.path, tail.mark)):
             tail.forget()  # read to its end in another file: an inode used again, perhaps by a copy of that one
-        self._reborn(tail, file)
+        self._known(tail)
 
     @property
     def _anew(self) -> bool:
