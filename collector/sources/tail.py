@@ -59,7 +59,8 @@ class Tail:
 
     def resume(self, epoch: int, checkpoint: Checkpoint) -> None:
         """Go on where a committed position says, if the file still is what it was then."""
-        self.epoch, self.mark, self.path = epoch, checkpoint.mark, checkpoint.path
+        self.epoch, self.mark = epoch, checkpoint.mark
+        self.path = checkpoint.path if checkpoint.mark.offset else self.seen
         self.contents, self.follows, self._handed = checkpoint.ended, checkpoint.follows, checkpoint.mark.offset
         self._origin = self._name()
 
