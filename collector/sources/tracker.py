@@ -76,7 +76,7 @@ class Tracker:
         announced = self._adopt([file for key, file in mine.items() if key not in self.tails])
         for key in self._waiting.keys() - mine.keys():
             tail = self._waiting.pop(key).tail
-            if tail.contents:
+            if tail.epoch:
                 self._history.leave(tail)
         self._first = False
         return announced
