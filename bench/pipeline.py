@@ -173,12 +173,13 @@ def main() -> int:
     options = parser.parse_args()
     rows = [measure(share, options) for share in options.dirty]
     table = Table(
-        "dirty", "MiB", "MB/s", "CPU s/GiB", "ratio to zstd-1", "start CPU s", "with start", "worker MiB", "shipper MiB"
+        *("dirty", "MB/s", "CPU s/GiB", "ratio to\nzstd-1", "start\nCPU s", "ratio\nwith it", "worker\nMiB"),
+        "shipper\nMiB",
+        title=f"{options.size} MiB in {options.files} files, {options.workers} workers",
     )
     for row in rows:
         table.add_row(
             f"{row.dirty:.0%}",
-            f"{row.bytes / 2**20:,.0f}",
             f"{row.mb_per_s:.0f}",
             f"{row.cpu_s_per_gib:.2f}",
             f"{row.ratio_to_zstd1:.2f}",

@@ -228,7 +228,10 @@ class Gate:
             child.ready, child.done = False, code == 0
             self._news.set()
             telemetry.forget(process.pid)
-            if code == 0 or self._stopping.is_set():
+            if code == 0:
+                return
+            if self._stopping.is_set():
+                self._given_up = True  # it did not drain; the next start goes on from what it had committed
                 return
             if child.failure and not self._up:
                 raise StartError(child.failure)
@@ -241,6 +244,7 @@ class Gate:
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._stopping.wait()
+                    self._given_up = True
                     return
 
     def _stop(self, reason: str) -> None:

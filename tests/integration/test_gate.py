@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.integration.gating import COMMAND, PATIENCE, Gate, Writer, assert_clean, record, records, told_once
+from tests.integration.gating import COMMAND, PATIENCE, PLANTED, Gate, Writer, assert_clean, record, records, told_once
 
 KILLS = 8
 SMALL = {"segment_bytes": "64KiB", "segment_age": "1s"}
@@ -114,33 +114,43 @@ def test_a_gate_that_is_told_to_stop_while_it_starts_ends_in_order(gate: Gate) -
     gate.conserved()
 
 
-def test_told_twice_it_ends_at_once_and_the_spool_holds_what_was_committed(make_gate: Callable[..., Gate]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:  # takes connections and never says a word
-        gate = make_gate(
-            exporters={
-                "store": {
-                    "type": "s3",
-                    "bucket": "logs",
-                    "endpoint_url": f"http://127.0.0.1:{nobody.getsockname()[1]}",
-                    "access_key_id": "id",
-                    "secret_access_key": "secret",
-                    "read_timeout": "1h",  # a drain would wait for its whole grace period
-                }
-            }
-        )
+@pytest.fixture
+def stuck(make_gate: Callable[..., Gate]) -> Iterator[Gate]:
+    """A gate that drains to a store that never says a word; afterwards it must get everything to another one."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        store = {
+            "type": "s3",
+            "bucket": "logs",
+            "endpoint_url": f"http://127.0.0.1:{nobody.getsockname()[1]}",
+            "access_key_id": "id",
+            "secret_access_key": "secret",
+            "read_timeout": "1h",
+        }
+        gate = make_gate(exporters={"store": store})
         (gate.inputs / "app.log").write_bytes(records(0, 200))
         gate.start()
         gate.reaches(200, "sluicegate_records_received_total")
         gate.signal(signal.SIGINT)
         gate.event("GateStopping")
         gate.reaches(1, "sluicegate_spool_segments", state="sealed")
-        gate.signal(signal.SIGINT)
-        assert gate.code() == 1
-        assert gate.events("GateStopped")[0]["pending"] > 0
-        assert len(gate.pending()) == 200
+        yield gate
     gate.settings["exporters"]["store"] = {"type": "local", "path": str(gate.store)}
     gate.finish()
     gate.conserved()
+    assert len(gate.stored()) == 200
+
+
+def test_told_twice_it_ends_at_once_and_the_spool_holds_what_was_committed(stuck: Gate) -> None:
+    stuck.signal(signal.SIGINT)
+    assert stuck.code() == 1
+    assert stuck.events("GateStopped")[0]["pending"] > 0
+    assert len(stuck.pending()) == 200
+
+
+def test_a_process_that_dies_in_the_drain_shows_in_the_exit_code(stuck: Gate) -> None:
+    stuck.signal(signal.SIGKILL, "shipper")
+    assert stuck.code() == 1
+    assert len(stuck.pending()) == 200
 
 
 def test_once_takes_what_is_there_and_ends(gate: Gate) -> None:
@@ -241,6 +251,19 @@ def test_it_is_not_ready_while_a_process_is_missing(gate: Gate) -> None:
     gate.until(lambda: gate.get("/readyz")[0] == 200, "readiness")
     assert told_once(gate.events("ProcessDied"), process="worker-1", exit_code=-signal.SIGKILL)
     assert gate.stop() == 0
+
+
+def test_personal_data_in_what_a_gate_writes_itself_would_be_found(gate: Gate) -> None:
+    """The check that the end of every test here makes."""
+    gate.silent()
+    gate.told.append(f"sluicegate_findings_total{{path={PLANTED[0].decode()!r}}} 1.0")
+    with pytest.raises(AssertionError, match="canary"):
+        gate.silent()
+    gate.told.clear()
+    gate.log.write_bytes(b"cannot parse: " + record(1))
+    with pytest.raises(AssertionError, match="canary"):
+        gate.silent()
+    gate.log.unlink()
 
 
 def test_a_second_gate_on_the_spool_is_refused(gate: Gate, make_gate: Callable[..., Gate]) -> None:
