@@ -6,6 +6,7 @@ compresses. So a position carries fingerprints of what was read, and is believed
 
 import os
 import re
+import zlib
 from typing import TypeAlias
 
 import msgspec
@@ -18,6 +19,12 @@ FileKey: TypeAlias = str
 
 def file_key(status: os.stat_result) -> FileKey:
     return f"{status.st_dev:x}-{status.st_ino:x}"
+
+
+def row(key: FileKey, home: str) -> str:
+    """Under which key a file's position is kept: an inode that comes to another family, and so perhaps to another
+    worker, does not overwrite what is known of the file that had it before."""
+    return f"{key}@{zlib.crc32(home.encode()):08x}"
 
 
 class Ended(msgspec.Struct, frozen=True, omit_defaults=True):

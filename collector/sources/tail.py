@@ -11,7 +11,7 @@ from collector.batch import Batch, Nanoseconds, Origin, Position
 from collector.sources.content import Content, is_compressed, open_content
 from collector.sources.fingerprint import START, Fingerprints, Mark
 from collector.sources.framing import Cut, Format, Line, Run, block, detect, frame, framer
-from collector.sources.identity import Checkpoint, Ended, FileKey, family, file_key, text
+from collector.sources.identity import Checkpoint, Ended, FileKey, family, file_key, row, text
 from collector.sources.kubernetes import attributes
 
 _MOST_ENDED = 8  # contents of one file, of which no copy has turned up
@@ -65,7 +65,7 @@ class Tail:
         self._origin = self._name()
 
     def rename(self, path: str, real_path: str, home: str) -> None:
-        """It was found elsewhere before anything of it was read."""
+        """It is another one than thought, or was found elsewhere before anything of it was read."""
         self.seen, self.real_path, self.path, self.home = path, real_path, path, home
         self._origin = self._name()
 
@@ -88,7 +88,7 @@ class Tail:
 
     @property
     def position(self) -> Position:
-        return Position(self._source, self.key, self.epoch, self.checkpoint.encode())
+        return Position(self._source, row(self.key, self.home), self.epoch, self.checkpoint.encode())
 
     def announcement(self) -> Batch:
         """The position alone, for where it says something that no record does."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from collector import events
 from collector.batch import Batch, Position
-from collector.sources.content import Content, starts_with
+from collector.sources.content import Content, open_content, starts_with
 from collector.sources.discovery import Found
 from collector.sources.fingerprint import START, Fingerprints, Mark
 from collector.sources.history import History, Past
@@ -95,18 +95,26 @@ class Tracker:
         seen, home = self._homes.get(key, ("", ""))
         if seen == file.path:
             return home
-        real_path = os.path.realpath(file.path)
-        home = family(real_path)
-        known = self._history.get(key)
-        if known and known.home != home:
-            tail = self._make(key, file.path, real_path, home)
-            try:
-                return known.home if self._prints.before(known.mark, tail.open()) is not None else home
-            except OSError:
-                return known.home
-            finally:
-                tail.close()
+        home = family(os.path.realpath(file.path))
+        known = self._history.of(key)
+        if not any(point.home == home for point in known):
+            for point in known:
+                if point.mark.offset and self._holds(file, point.mark):
+                    return point.home
         return home
+
+    def _holds(self, file: Found, mark: Mark) -> bool:
+        """Whether a file's content is the one that the mark was made in; also if that cannot be found out."""
+        try:
+            content = open_content(file.path)
+        except OSError:
+            return True
+        try:
+            return self._prints.before(mark, content) is not None
+        except OSError:
+            return True
+        finally:
+            content.close()
 
     def _owns(self, home: str) -> bool:
         return zlib.crc32(home.encode()) % self._workers == self._worker
@@ -119,7 +127,8 @@ class Tracker:
             signature = file.signature
         else:
             try:
-                tail.open()
+                if not self.reopen(tail):
+                    return
             except OSError:
                 self.release(tail)
                 return
@@ -144,6 +153,8 @@ class Tracker:
             return True
         epoch = tail.epoch
         tail.open()
+        if not tail.mark.offset and not tail.elsewhere:
+            tail.home = family(tail.real_path)
         in_place = self._owns(tail.home) and not tail.elsewhere and not _is_rotated(tail.seen)
         # What nothing was read of cannot be told from another file, unless it is as it was.
         if in_place or (tail.epoch == epoch and (tail.mark.offset or tail.status() == tail.signature)):
@@ -185,7 +196,7 @@ class Tracker:
     def _adopt(self, files: list[Found]) -> list[Batch]:
         """Take in files that are not read yet; originals before their copies."""
         for file in files:
-            if known := self._history.take(file.key):
+            if known := self._history.take(file.key, self._homes[file.key][1]):
                 self._resume(file, *known)
         announced: list[Batch] = []
         for file in sorted(files, key=_rank):
@@ -220,7 +231,7 @@ class Tracker:
             tail.epoch = epoch + 1
             return
         tail.resume(epoch, checkpoint)
-        if self._history.is_continued(Past(tail.key, epoch, tail.path, tail.mark)):
+        if self._history.is_continued(Past(tail.key, tail.home, epoch, tail.path, tail.mark)):
             tail.forget()  # read to its end in another file: an inode used again, perhaps by a copy of that one
         self._known(tail)
 

@@ -18,43 +18,63 @@ NOW = 1_800_000_000_000_000_000
 class Gate:
     """Stands for the pipeline: keeps what was committed, and restarts the source from there."""
 
-    def __init__(self, include: Path | str, *, redact: Callable[[bytes], bytes] = bytes, **options: Any) -> None:
+    def __init__(
+        self, include: Path | str, *, redact: Callable[[bytes], bytes] = bytes, workers: int = 1, **options: Any
+    ) -> None:
         self.options = FileOptions(include=(str(include),), **options)
-        self.redact, self.time = redact, 0.0
+        self.redact, self.workers, self.time = redact, workers, 0.0
         self.positions: dict[str, Position] = {}
         self.committed: list[Batch] = []
         self.pending: list[Batch] = []
+        self.sources: list[FileSource] = []
         self.restart()
 
-    def restart(self, *, keep: int = 0, **arguments: Any) -> None:
+    def restart(self, *, keep: int = 0, workers: int | None = None, **arguments: Any) -> None:
         """Kill the source; of what it handed on only the first `keep` batches were committed."""
         self.commit(keep)
         self.pending = []
-        if hasattr(self, "source"):
-            self.source.close()
-        self.source = FileSource(
-            "files",
-            self.options,
-            redact=self.redact,
-            positions=dict(self.positions),
-            now=lambda: NOW,
-            clock=lambda: self.time,
-            **arguments,
-        )
+        self.close()
+        self.workers = workers or self.workers
+        self.sources = [
+            FileSource(
+                "files",
+                self.options,
+                redact=self.redact,
+                positions=dict(self.positions),
+                now=lambda: NOW,
+                clock=lambda: self.time,
+                worker=worker,
+                workers=self.workers,
+                secret=b"of this node",
+                **arguments,
+            )
+            for worker in range(self.workers)
+        ]
+
+    def close(self) -> None:
+        for source in self.sources:
+            source.close()
+
+    @property
+    def source(self) -> FileSource:
+        (source,) = self.sources
+        return source
 
     def step(self) -> None:
         """Look for files and read all that there is."""
-        self.pending += self.source.scan()
-        self.turns()
+        for source in self.sources:
+            self.pending += source.scan()
+            self._turns(source)
 
     def news(self, path: Path) -> None:
         """Read what there is of a file that the kernel told about, without looking for files."""
-        self.source.told({(Change.modified, str(path))})
-        self.turns()
+        for source in self.sources:
+            source.told({(Change.modified, str(path))})
+            self._turns(source)
 
-    def turns(self) -> None:
-        while self.source.ready:
-            self.pending += self.source.turns()
+    def _turns(self, source: FileSource) -> None:
+        while source.ready:
+            self.pending += source.turns()
 
     def commit(self, count: int | None = None) -> None:
         count = len(self.pending) if count is None else count

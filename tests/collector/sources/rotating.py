@@ -3,6 +3,7 @@
 import gzip
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,16 +12,18 @@ HEADERS = [b"", b"== start ==\n", b"".join(b"header line %d of every file\n" % n
 
 
 class Application:
-    """Writes lines to app.log through one open file. `written` is what must be read exactly once; `cut` is what a
+    """Writes lines to a log through one open file. `written` is what must be read exactly once; `cut` is what a
     truncation took away before it was copied: it may be read or not."""
 
-    def __init__(self, folder: Path, header: bytes = b"", *, dated: bool = False, seed: int = 0) -> None:
-        self.log, self.header, self.dated = folder / "app.log", header, dated
+    def __init__(
+        self, folder: Path, name: str = "app", header: bytes = b"", *, dated: bool = False, seed: int = 0
+    ) -> None:
+        self.log, self.header, self.dated = folder / f"{name}.log", header, dated
         self.written: Counter[bytes] = Counter()
         self.cut: Counter[bytes] = Counter()
         self._uncopied: Counter[bytes] = Counter()  # written since the copy was taken
         self._random = random.Random(seed)
-        self._number = self._rotations = 0
+        self._name, self._number, self._rotations = name.encode(), 0, 0
         self._job: Iterator[None] | None = None
         self._file = self.log.open("ab", buffering=0)
 
@@ -33,7 +36,7 @@ class Application:
         text = self.header if os.fstat(self._file.fileno()).st_size == 0 else b""
         for _ in range(count):
             self._number += 1
-            text += b"line %d %s\n" % (self._number, b"x" * (self._number % 97))
+            text += b"%b line %d %s\n" % (self._name, self._number, b"x" * (self._number % 97))
         self._file.write(text)
         self.written.update(text.split(b"\n")[:-1])
         self._uncopied.update(text.split(b"\n")[:-1])
@@ -96,17 +99,17 @@ class Application:
 
     def rotated(self) -> list[Path]:
         """The oldest first."""
-        return sorted(self.log.parent.glob("app.log[.-]*"), key=_number, reverse=not self.dated)
+        return sorted(self.log.parent.glob(f"{self.log.name}[.-]*"), key=_number, reverse=not self.dated)
 
     def _target(self) -> Path:
-        """Where the log goes: app.log.1, after making room for it, or a name by the date."""
+        """Where the log goes: `.1`, after making room for it, or a name by the date."""
         if self.dated:
             self._rotations += 1
-            return self.log.with_name(f"app.log-{20260000 + self._rotations}")
+            return self.log.with_name(f"{self.log.name}-{20260000 + self._rotations}")
         for path in self.rotated():
             packed = ".gz" if path.suffix == ".gz" else ""
-            path.rename(path.with_name(f"app.log.{_number(path) + 1}{packed}"))
-        return self.log.with_name("app.log.1")
+            path.rename(path.with_name(f"{self.log.name}.{_number(path) + 1}{packed}"))
+        return self.log.with_name(f"{self.log.name}.1")
 
     # What is done to files besides -----------------------------------------------------------------------------------
 
@@ -124,4 +127,4 @@ class Application:
 
 
 def _number(path: Path) -> int:
-    return int(path.name.removesuffix(".gz")[len("app.log.") :])
+    return int(re.split("[.-]", path.name.removesuffix(".gz"))[-1])
