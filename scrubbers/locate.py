@@ -150,7 +150,7 @@ class Locator:
         if not rule.delete:
             if b"%" in value:
                 doubts.append(end)  # the token is that of the value once it is decoded
-            else:
+            elif value:
                 findings.append((*match.span(1), quote + rule.replace(value) + quote, rule))
         elif text[covered] == 0x7D:
             _delete_last(text, start, covered, rule, findings)

@@ -155,13 +155,16 @@ class Reference:
                 if hits.key_at(*member.key):
                     path = _segments(member.path)
                     number = names.rule(path)
-                    if number is not None and not TOKEN.fullmatch(view.text, *_inner(view.text, member.value)):
+                    start, end = _inner(view.text, member.value)
+                    if number is not None and not TOKEN.fullmatch(view.text, start, end):
                         rule = self._plan.key_rules[number]
                         gone.append(member.value)
+                        if start == end and not rule.delete:
+                            rule = None  # an empty string
                     elif number is None and hits.among(*member.key):
-                        leaves.append(view.part(*member.key))
+                        pending.append(view.string(*member.key))
                 elif hits.among(*member.key) and TOKEN.search(view.text, *member.key) is None:
-                    leaves.append(view.part(*member.key))
+                    pending.append(view.string(*member.key))
                 rules.append(rule)
                 if rule is None and self._plan.keep_shapes and hits.among(*member.value):
                     start, end = _inner(view.text, member.value)
@@ -193,7 +196,7 @@ class Reference:
         if not rule.delete:
             start, end = member.value
             value = view.text[start:end]
-            value = (decode(value[1:-1]) or value) if value.startswith(b'"') else value
+            value = (decode(value[1:-1]) or value[1:-1]) if value.startswith(b'"') else value
             findings.append((*view.span(start, end), view.quote(b'"' + rule.replace(value) + b'"'), rule))
             return
         start, end = member.key[0] - 1, member.value[1]
@@ -309,6 +312,8 @@ class Reference:
             if outer is not None:
                 findings.append((*view.span(*outer), b"", rule))
                 return
+        if inner[0] == inner[1]:
+            return  # an empty string
         replacement = rule.replace(text[inner[0] : inner[1]])
         if quoted is not None and (value is None or value.inner == value.outer):
             replacement = b'"' + replacement + b'"'

@@ -29,7 +29,7 @@ def value_at(text: bytes, at: int) -> Value | None:
     first = text[at : at + 1]
     if first in _STRING:
         found = _STRING[first].match(text, at)
-        return Value(found.span(), found.span(1)) if found and found[1] else None
+        return Value(found.span(), found.span(1)) if found else None
     if first in (b"{", b"["):
         depth = 0
         end = len(text.rstrip(b"\r\n"))
