@@ -73,13 +73,12 @@ class History:
         """The ended contents of a family that no file goes on with yet. `living`: the files that are there."""
         known = [self._left[name] for name in self._families.get(home, ())]
         for key, epoch, point in known:
-            if point.home == home and point.mark.offset:
+            if point.mark.offset:
                 yield from self._free(Past(key, home, epoch, point.path, point.mark))
-        known += [_Left(tail.key, tail.epoch, tail.checkpoint) for tail in living if tail.contents]
+        known += [_Left(tail.key, tail.epoch, tail.checkpoint) for tail in living if tail.home == home]
         for key, _, point in known:
             for ended in point.ended:
-                if ended.home == home:
-                    yield from self._free(Past(key, home, ended.epoch, ended.path, ended.mark))
+                yield from self._free(Past(key, home, ended.epoch, ended.path, ended.mark))
 
     def _free(self, past: Past) -> Iterator[Past]:
         if not self.is_continued(past):
@@ -97,20 +96,14 @@ class History:
         name = row(left.key, left.checkpoint.home)
         self._left[name] = left
         self._files.setdefault(left.key, set()).add(name)
-        for home in _homes(left.checkpoint):
-            self._families.setdefault(home, set()).add(name)
+        self._families.setdefault(left.checkpoint.home, set()).add(name)
 
     def _pop(self, name: str) -> _Left | None:
         left = self._left.pop(name, None)
         if left:
             _discard(self._files, left.key, name)
-            for home in _homes(left.checkpoint):
-                _discard(self._families, home, name)
+            _discard(self._families, left.checkpoint.home, name)
         return left
-
-
-def _homes(checkpoint: Checkpoint) -> set[str]:
-    return {checkpoint.home, *(ended.home for ended in checkpoint.ended)}
 
 
 def _discard(index: dict[str, set[str]], key: str, name: str) -> None:

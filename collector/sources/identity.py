@@ -32,7 +32,6 @@ class Ended(msgspec.Struct, frozen=True, omit_defaults=True):
 
     epoch: int
     path: str
-    home: str
     mark: Mark
 
 

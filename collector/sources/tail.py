@@ -11,7 +11,7 @@ from collector.batch import Batch, Nanoseconds, Origin, Position
 from collector.sources.content import Content, is_compressed, open_content
 from collector.sources.fingerprint import START, Fingerprints, Mark
 from collector.sources.framing import Cut, Format, Line, Run, block, detect, frame, framer
-from collector.sources.identity import Checkpoint, Ended, FileKey, family, file_key, row, text
+from collector.sources.identity import Checkpoint, Ended, FileKey, file_key, row, text
 from collector.sources.kubernetes import attributes
 
 _MOST_ENDED = 8  # contents of one file, of which no copy has turned up
@@ -64,15 +64,15 @@ class Tail:
         self.contents, self.follows, self._handed = checkpoint.ended, checkpoint.follows, checkpoint.mark.offset
         self._origin = self._name()
 
-    def rename(self, path: str, real_path: str, home: str) -> None:
-        """It is another one than thought, or was found elsewhere before anything of it was read."""
-        self.seen, self.real_path, self.path, self.home = path, real_path, path, home
+    def rename(self, path: str, real_path: str) -> None:
+        """It was found elsewhere before anything of it was read."""
+        self.seen, self.real_path, self.path = path, real_path, path
         self._origin = self._name()
 
     def forget(self) -> None:
         """Begin a new epoch; what was read of the file is of no more use."""
         self.epoch, self.mark, self._handed = self.epoch + 1, START, 0
-        self.path, self.home = self.seen, family(self.real_path)
+        self.path = self.seen
         self._origin = self._name()
 
     def start_at(self, mark: Mark) -> None:
@@ -167,12 +167,12 @@ class Tail:
         """Another content is in the file: begin a new epoch with it."""
         if self.path == self.seen and not self.elsewhere:
             events.FileTruncated(self._source, self.path, self.mark.offset).emit()
-        ended = Ended(self.epoch, text(self.path), self.home, self.mark)
+        ended = Ended(self.epoch, text(self.path), self.mark)
         self.contents = (*self.contents, ended)[-_MOST_ENDED:]
         self.mark, self._before = START, b""
         self.epoch += 1
         self._handed = 0
-        self.path, self.home = self.seen, family(self.real_path)
+        self.path = self.seen
         self._origin = self._name()
 
     def _name(self) -> Origin:

@@ -32,7 +32,6 @@ class _Waiting:
     signature: tuple[int, int]
     key: FileKey | None = None
     epoch: int = 0
-    length: int = 0
 
 
 class Tracker:
@@ -73,11 +72,13 @@ class Tracker:
         for tail in list(self.tails.values()):
             at_path = paths.get(tail.path) or _key_at(tail.path)
             self._follow(tail, mine.get(tail.key), left=at_path != tail.key)
+            if tail.key not in self.tails and tail.key in there:  # its inode is another file's by now
+                self._homes.pop(tail.key)
+                self._homes[tail.key] = (there[tail.key].path, self._home(tail.key, there[tail.key]))
+        for key, waiting in list(self._waiting.items()):
+            if key not in there or self._homes[key][1] != waiting.tail.home:
+                self._set_aside(self._waiting.pop(key).tail)
         announced = self._adopt([file for key, file in mine.items() if key not in self.tails])
-        for key in self._waiting.keys() - mine.keys():
-            tail = self._waiting.pop(key).tail
-            if tail.epoch:
-                self._history.leave(tail)
         self._first = False
         return announced
 
@@ -148,26 +149,30 @@ class Tracker:
 
     def reopen(self, tail: Tail) -> bool:
         """Open a file that was closed; whether it is what it was. Its inode may belong to another file by now, perhaps
-        a copy, perhaps another worker's: then it is set aside for the next look. Raises OSError."""
+        a copy, perhaps one of another family: then that is left to the next look. Raises OSError."""
         if tail.is_open:
             return True
         epoch = tail.epoch
         tail.open()
-        if not tail.mark.offset and not tail.elsewhere:
-            tail.home = family(tail.real_path)
-        in_place = self._owns(tail.home) and not tail.elsewhere and not _is_rotated(tail.seen)
         # What nothing was read of cannot be told from another file, unless it is as it was.
-        if in_place or (tail.epoch == epoch and (tail.mark.offset or tail.status() == tail.signature)):
+        if tail.epoch == epoch and (tail.mark.offset or tail.status() == tail.signature):
             return True
-        self._homes[tail.key] = (tail.seen, tail.home)
+        gone = tail.elsewhere or family(tail.real_path) != tail.home
+        if not gone and not _is_rotated(tail.seen):
+            return True
         tail.close()
         del self.tails[tail.key]
         self._idle_since.pop(tail.key, None)
-        if self._owns(tail.home):
-            self._waiting[tail.key] = _Waiting(tail, (-1, -1))
+        if gone:
+            self._set_aside(tail)
         else:
-            self._history.leave(tail)
+            self._waiting[tail.key] = _Waiting(tail, (-1, -1))
         return False
+
+    def _set_aside(self, tail: Tail) -> None:
+        tail.close()
+        if tail.epoch or tail.mark.offset:
+            self._history.leave(tail)
 
     def _known(self, tail: Tail) -> bool:
         try:
@@ -205,7 +210,7 @@ class Tracker:
             waiting = self._waiting.get(file.key)
             tail = waiting.tail if waiting else self._new(file)
             if tail.seen != file.path:
-                tail.rename(file.path, os.path.realpath(file.path), self._homes[file.key][1])
+                tail.rename(file.path, os.path.realpath(file.path))
             try:
                 announce = self._begin(tail, file, waiting)
             except OSError as error:
@@ -264,9 +269,6 @@ class Tracker:
             sibling = self.tails.get(waiting.key)
             if sibling and sibling.epoch == waiting.epoch:
                 return None
-            for past in self._past(tail):
-                if (past.key, past.epoch) == (waiting.key, waiting.epoch):
-                    return self._go_on(tail, past, waiting.length)
         if not _is_rotated(file.path):
             return self._renumbered(tail)
         content = tail.open()
@@ -275,9 +277,8 @@ class Tracker:
             return None
         siblings = self._siblings(tail, packed=content.fixed)
         for sibling in siblings:
-            length = starts_with(sibling.check(), content)
-            if length is not None:
-                self._waiting[tail.key] = _Waiting(tail, file.signature, sibling.key, sibling.epoch, length)
+            if starts_with(sibling.check(), content) is not None:
+                self._waiting[tail.key] = _Waiting(tail, file.signature, sibling.key, sibling.epoch)
                 return None
         for sibling in siblings:
             sibling.check()  # if it was truncated while it was compared, its content has ended now
@@ -298,8 +299,8 @@ class Tracker:
         pasts = [] if self._anew else sorted(self._past(tail), key=lambda past: -past.mark.offset)
         for past in pasts:
             if self._prints.before(past.mark, content) is not None:
-                return self._go_on(tail, past, past.mark.offset)
-        for past in pasts:
+                return self._go_on(tail, past)
+        for past in pasts:  # a shorter copy has nothing new, and leaves the content to another one
             length = self._prints.covered(past.mark, content)
             if length is not None:
                 if content.fixed and not content.complete:  # still being written: it may hold more than was read
@@ -314,18 +315,15 @@ class Tracker:
         for past in self._past(tail):
             same_place = past.key.partition("-")[2] == inode and past.path == tail.checkpoint.path
             if same_place and self._prints.before(past.mark, tail.open()) is not None:
-                return self._go_on(tail, past, past.mark.offset)
+                return self._go_on(tail, past)
         return START
 
     def _past(self, tail: Tail) -> list[Past]:
         living = [*self.tails.values(), *(waiting.tail for waiting in self._waiting.values())]
         return list(self._history.past(tail.home, living))
 
-    def _go_on(self, tail: Tail, past: Past, length: int) -> Mark:
-        """Go on with a content where its reading ended. A copy of `length` bytes that ends before has nothing new, and
-        leaves it to another one."""
-        if length < past.mark.offset:
-            return self._prints.at(length, tail.open(), past.mark.format)
+    def _go_on(self, tail: Tail, past: Past) -> Mark:
+        """Go on with a content where its reading ended."""
         self._history.go_on(past, tail)
         waiting = self._waiting.get(past.key)
         live = self.tails.get(past.key) or (waiting.tail if waiting else None)
