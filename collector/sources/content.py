@@ -87,8 +87,9 @@ class GzipContent:
         self._file.close()
 
 
-def is_compressed(head: bytes) -> bool:
-    return head.startswith(_MAGIC)
+def is_compressed(head: bytes) -> bool | None:
+    """Whether a content that starts with these bytes is compressed; None if they are too few to tell."""
+    return head.startswith(_MAGIC) or (None if _MAGIC.startswith(head) else False)
 
 
 def open_content(path: str) -> PlainContent | GzipContent:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from collector import events
 from collector.batch import Batch, Position
-from collector.sources.content import Content, open_content, starts_with
+from collector.sources.content import Content, is_compressed, open_content, starts_with
 from collector.sources.discovery import Found
 from collector.sources.fingerprint import START, Fingerprints, Mark
 from collector.sources.history import History, Past
@@ -272,7 +272,7 @@ class Tracker:
         if not _is_rotated(file.path):
             return self._renumbered(tail)
         content = tail.open()
-        if not content.read(0, 1):
+        if (not content.fixed and is_compressed(content.read(0, 2)) is None) or not content.read(0, 1):
             self._waiting[tail.key] = _Waiting(tail, file.signature)
             return None
         siblings = self._siblings(tail, packed=content.fixed)
