@@ -327,7 +327,7 @@ class Tracker:
         self._history.go_on(past, tail)
         waiting = self._waiting.get(past.key)
         live = self.tails.get(past.key) or (waiting.tail if waiting else None)
-        if live:
+        if live and live.home == past.home:
             live.contents = tuple(ended for ended in live.contents if ended.epoch != past.epoch)
         return past.mark
 
