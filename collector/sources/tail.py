@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import structs
@@ -9,7 +10,7 @@ from msgspec import structs
 from collector import events
 from collector.batch import Batch, Nanoseconds, Origin, Position
 from collector.sources.content import Content, is_compressed, open_content
-from collector.sources.fingerprint import START, Fingerprints, Mark
+from collector.sources.fingerprint import DENSE, START, WINDOW, Fingerprints, Mark
 from collector.sources.framing import Cut, Format, Line, Run, block, detect, frame, framer
 from collector.sources.identity import Checkpoint, Ended, FileKey, file_key, row, text
 from collector.sources.kubernetes import attributes
@@ -150,18 +151,18 @@ class Tail:
         raise FileNotFoundError(2, "no longer there", self.seen)
 
     def _read(self, size: int) -> bytes:
-        """Up to `size` bytes from the offset, which is 0 if the bytes before it were not what they had been.
+        """Up to `size` bytes from the offset, which is 0 if the bytes before it are not what they had been.
 
-        One system call reads both, so nothing can be exchanged in between.
+        These are read last: if they still are there, what was read before came from the same content.
         """
         content = self.open()
+        data = content.read(self.mark.offset, size) if size else b""
         if not content.fixed:
             window = len(self._before)
-            data = content.read(self.mark.offset - window, window + size)
-            if data.startswith(self._before):
-                return data[window:]
-            self._roll_over()
-        return content.read(self.mark.offset, size)
+            if content.read(self.mark.offset - window, window) != self._before:
+                self._roll_over()
+                return content.read(0, size)
+        return data
 
     def _roll_over(self) -> None:
         """Another content is in the file: begin a new epoch with it."""
@@ -191,8 +192,8 @@ class Tail:
         content = self.open()
         closing = ended and (self.last or (content.fixed and content.complete))
         runs = self._frame(data, ended=ended, closing=closing)
-        raw, start, first = self._before + data, self.mark.offset - len(self._before), self.mark.offset
-        batches = [batch for run in runs if (batch := self._take(run, raw, start, first + len(data)))]
+        read = _Read(self._before, data, self.mark.offset)
+        batches = [batch for run in runs if (batch := self._take(run, read))]
         if ended and content.fixed and not content.complete:
             self.close()  # so that what is still to be written is looked for
         self.more = not ended or bool(runs and (closing or self.mark.state.line is not Line.START))
@@ -214,9 +215,10 @@ class Tail:
     def _again(self, offset: int, size: int) -> bytes:
         return self.open().read(offset, size)
 
-    def _take(self, run: Run, raw: bytes, start: int, end: int) -> Batch | None:
-        """Move on behind a run. `raw` holds the file from `start` to `end`."""
-        offset = min(run.end, end)
+    def _take(self, run: Run, read: "_Read") -> Batch | None:
+        """Move on behind a run."""
+        offset = min(run.end, read.offset + len(read.data))
+        raw, start = read.around(self.mark.offset, offset)
         self.mark, self._before = self._prints.grown(self.mark, raw, start, offset, run.state)
         if run.pieces:
             events.LineCut(self._source, self.path, run.pieces).emit()
@@ -225,7 +227,7 @@ class Tail:
             self._handed += run.dropped
         if not run.records:
             return None
-        read, self._handed = offset - self._handed, offset
+        size, self._handed = offset - self._handed, offset
         return Batch(
             "logs",
             "lines",
@@ -236,5 +238,23 @@ class Tail:
             run.last_time,
             (self.position,),
             run.heads,
-            read,
+            size,
         )
+
+
+@dataclass(slots=True, frozen=True)
+class _Read:
+    """What was read at an offset, and the bytes before it."""
+
+    before: bytes
+    data: bytes
+    offset: int
+
+    def around(self, old: int, new: int) -> tuple[bytes, int]:
+        """Bytes that hold what is between two marks, as far as it matters to fingerprints; and where they start.
+
+        Both parts are joined only where they must be: a copy of a block costs as much as a tenth of reading it.
+        """
+        if old >= DENSE and new - self.offset >= WINDOW:
+            return self.data, self.offset
+        return self.before + self.data[: new - self.offset], self.offset - len(self.before)

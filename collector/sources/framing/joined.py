@@ -1,5 +1,6 @@
 """Envelopes around each line, which divide a long record into pieces: joined again per stream, at any length."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from msgspec import structs
@@ -9,6 +10,7 @@ from collector.sources.framing.cut import LOOKAHEAD, Cut
 from collector.sources.framing.run import BEGIN, Line, Partial, Read, Run, State, open_key
 from collector.sources.framing.stamp import HOUR, nanoseconds, text
 
+_PART = 64 << 10
 PARTIAL = b',"partial":true'
 
 
@@ -113,6 +115,15 @@ class Joined:
             piece = self.parse(line)
             contents.append(piece.content if piece else line)  # None: the file changed under us; nothing to be hidden
         return b"".join(contents)[partial.skip :], [len(content) for content in contents]
+
+
+def parts(block: bytes) -> Iterator[bytes]:
+    """Whole lines, so many together that what is made of them stays in the cache."""
+    start = 0
+    while start < len(block):
+        end = block.rfind(b"\n", start, start + _PART) + 1 or block.index(b"\n", start) + 1
+        yield block[start:end]
+        start = end
 
 
 def _head(stamp: bytes, stream: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """Plain files: a line is a record, and a block of lines is a body as it stands."""
 
-from collector.batch import Nanoseconds
+from collector.batch import Nanoseconds, count_lines
 from collector.sources.framing.run import Run, State
 
 
@@ -13,7 +13,7 @@ class Plain:
     def frame(self, block: bytes, offset: int, state: State) -> list[Run]:
         if not block:
             return []
-        return [Run(block, block.count(b"\n"), None, self._now, self._now, offset + len(block), state)]
+        return [Run(block, count_lines(block), None, self._now, self._now, offset + len(block), state)]
 
     def flush(self, offset: int, state: State) -> list[Run]:  # noqa: ARG002 (nothing is ever pending)
         return []
