@@ -191,7 +191,7 @@ class FileSource:
     def _limit_open(self) -> None:
         """Close what was not read for longest; of those that have lost their path only if there are no others."""
         while len(self._open) > self._options.max_open_files:
-            key = next((key for key, tail in self._open.items() if not self._tracker.leaving(tail)), None)
+            key = next((key for key, tail in self._open.items() if not tail.leaving), None)
             tail = self._open.pop(key) if key else self._open.popitem(last=False)[1]
             tail.close()
 

@@ -70,6 +70,12 @@ def base_name(name: str) -> str:
     return _BEFORE.sub("", _AFTER.sub("", name))
 
 
+def is_rotated(path: str) -> bool:
+    """Whether a file has a name that rotation gives."""
+    name = os.path.basename(path)  # noqa: PTH119 (called for thousands of files)
+    return base_name(name) != name
+
+
 def family(real_path: str) -> str:
     """What a file shares with its rotated, copied and compressed versions: directory and base name."""
     folder, name = os.path.split(real_path)

@@ -59,7 +59,7 @@ class StdinSource:
             os.close(wake)
 
     def _frame(self, *, open_: bool) -> list[Run]:
-        data, ended = block(lambda size: self._buffer[:size], self._state, self._cut)
+        data, ended = block(lambda size: (self._buffer[:size], len(self._buffer) < size), self._state, self._cut)
         now, closing = self._now(), ended and not open_
         plain = framer("plain", read=_never, cut=self._cut, now=now)
         return frame(plain, data, self._offset, self._state, self._cut, now, ended=ended, closing=closing)

@@ -15,6 +15,7 @@ from collector.sources.framing import Cut, Format, Line, Run, block, detect, fra
 from collector.sources.identity import Checkpoint, Ended, FileKey, file_key, row, text
 from collector.sources.kubernetes import attributes
 
+_PROBE = 4096  # bytes at the end of a block that are looked at for the end of a line
 _MOST_ENDED = 8  # contents of one file, of which no copy has turned up
 
 
@@ -43,10 +44,12 @@ class Tail:
         self.epoch = 0
         self.mark: Mark = START
         self.contents: tuple[Ended, ...] = ()  # that the file held before
+        self.cut: list[tuple[Ended, int]] = []  # truncated contents, and how much is known to have been unread of them
         self.follows: tuple[str, ...] = ()  # names of contents that it went on with
         self.more = True  # another turn may find something
         self.last = False  # the next turn takes all there is, a half-written line too
         self.drained = False  # that was done
+        self.idle_since: float | None = None  # without news while its path does not lead to it any more
         self.signature = (-1, -1)  # size and time of change when last looked at
         self._source, self._cut, self._prints, self._now, self._format = source, cut, prints, now, format
         self._content: Content | None = None
@@ -119,6 +122,11 @@ class Tail:
     def is_open(self) -> bool:
         return self._content is not None
 
+    @property
+    def leaving(self) -> bool:
+        """Whether its path does not lead to it any more: once closed, it may never be found again."""
+        return self.idle_since is not None
+
     def status(self) -> tuple[int, int]:
         """Size and time of change now, wherever the file is."""
         status = os.fstat(self.open().fileno())
@@ -126,7 +134,7 @@ class Tail:
 
     def check(self) -> Content:
         """The open file; if it was truncated, that is noticed now."""
-        self._read(0)
+        self._check()
         return self.open()
 
     def _find(self) -> Content:
@@ -150,25 +158,39 @@ class Tail:
             content.close()
         raise FileNotFoundError(2, "no longer there", self.seen)
 
-    def _read(self, size: int) -> bytes:
-        """Up to `size` bytes from the offset, which is 0 if the bytes before it are not what they had been.
+    def _read(self, size: int) -> tuple[bytes, bool]:
+        """Up to `size` bytes from the offset, which is 0 if the bytes before it are not what they had been; and whether
+        the content ends before. A line that is not whole is left out where that is cheap, so that it need not be cut
+        off: a copy of a block costs a tenth of reading it.
 
-        These are read last: if they still are there, what was read before came from the same content.
+        The bytes before are read last: if they still are there, what was read came from the same content.
         """
+        content, offset = self.open(), self.mark.offset
+        wanted = size
+        if not content.fixed and size > _PROBE:
+            last = content.read(offset + size - _PROBE, _PROBE)
+            wanted -= len(last) - 1 - last.rfind(b"\n") if len(last) == _PROBE and b"\n" in last else 0
+        data = content.read(offset, wanted)
+        if not self._check():
+            data = content.read(0, wanted := size)
+        return data, len(data) < wanted
+
+    def _check(self) -> bool:
+        """Whether the bytes before the offset are what they had been; if they are not, a new epoch has begun."""
         content = self.open()
-        data = content.read(self.mark.offset, size) if size else b""
-        if not content.fixed:
-            window = len(self._before)
-            if content.read(self.mark.offset - window, window) != self._before:
-                self._roll_over()
-                return content.read(0, size)
-        return data
+        window = len(self._before)
+        if content.fixed or content.read(self.mark.offset - window, window) == self._before:
+            return True
+        self._roll_over()
+        return False
 
     def _roll_over(self) -> None:
         """Another content is in the file: begin a new epoch with it."""
         if self.path == self.seen and not self.elsewhere:
             events.FileTruncated(self._source, self.path, self.mark.offset).emit()
         ended = Ended(self.epoch, text(self.path), self.mark)
+        if (unread := self.signature[0] - self.mark.offset) > 0 and not self.packed:
+            self.cut.append((ended, unread))
         self.contents = (*self.contents, ended)[-_MOST_ENDED:]
         self.mark, self._before = START, b""
         self.epoch += 1

@@ -9,29 +9,19 @@ so it is decided again in the same way after a kill.
 import os
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from collector import events
 from collector.batch import Batch, Position
-from collector.sources.content import Content, is_compressed, open_content, starts_with
+from collector.sources.content import Content, open_content, starts_with
+from collector.sources.copies import Copies, Waiting
 from collector.sources.discovery import Found
 from collector.sources.fingerprint import START, Fingerprints, Mark
 from collector.sources.history import History, Past
-from collector.sources.identity import Checkpoint, FileKey, base_name, family, file_key
+from collector.sources.identity import Checkpoint, FileKey, family, file_key, is_rotated
 from collector.sources.tail import Tail
 
 LINGER = 5.0
 """Seconds without news after which a file that left its path is let go: its writer may not have noticed yet."""
-
-
-@dataclass(slots=True, frozen=True)
-class _Waiting:
-    """A file that must not be read now: a copy of what `key` holds in `epoch`, or one that cannot be told yet."""
-
-    tail: Tail
-    signature: tuple[int, int]
-    key: FileKey | None = None
-    epoch: int = 0
 
 
 class Tracker:
@@ -54,8 +44,8 @@ class Tracker:
         self._prints, self._history = prints, History(source, positions)
         self._worker, self._workers = worker, workers
         self._homes: dict[FileKey, tuple[str, str]] = {}  # path and family
-        self._waiting: dict[FileKey, _Waiting] = {}
-        self._idle_since: dict[FileKey, float] = {}  # of files that left their path
+        self._copies = Copies(self.tails, self._history, prints)
+        self._cut: list[tuple[Past, int, float]] = []  # with what was unread of it, and since when
         self._first = True
 
     # What is there ---------------------------------------------------------------------------------------------------
@@ -75,10 +65,11 @@ class Tracker:
             if tail.key not in self.tails and tail.key in there:  # its inode is another file's by now
                 self._homes.pop(tail.key)
                 self._homes[tail.key] = (there[tail.key].path, self._home(tail.key, there[tail.key]))
-        for key, waiting in list(self._waiting.items()):
+        for key, waiting in list(self._copies.waiting.items()):
             if key not in there or self._homes[key][1] != waiting.tail.home:
-                self._set_aside(self._waiting.pop(key).tail)
+                self._set_aside(self._copies.waiting.pop(key).tail)
         announced = self._adopt([file for key, file in mine.items() if key not in self.tails])
+        self._tell_of_losses()
         self._first = False
         return announced
 
@@ -138,12 +129,13 @@ class Tracker:
             if file is not None and not self._known(tail):
                 return
             tail.signature, tail.more, tail.drained = signature, True, False
-            self._idle_since.pop(tail.key, None)
+            tail.idle_since = None
         if not left:
-            self._idle_since.pop(tail.key, None)
+            tail.idle_since = None
         elif not tail.more:
-            since = self._idle_since.setdefault(tail.key, self._clock())
-            tail.last = self._clock() - since >= LINGER
+            if tail.idle_since is None:
+                tail.idle_since = self._clock()
+            tail.last = self._clock() - tail.idle_since >= LINGER
             if tail.drained and file is None:
                 self.release(tail)
 
@@ -158,15 +150,15 @@ class Tracker:
         if tail.epoch == epoch and (tail.mark.offset or tail.status() == tail.signature):
             return True
         gone = tail.elsewhere or family(tail.real_path) != tail.home
-        if not gone and not _is_rotated(tail.seen):
+        if not gone and not is_rotated(tail.seen):
             return True
         tail.close()
         del self.tails[tail.key]
-        self._idle_since.pop(tail.key, None)
+        tail.idle_since = None
         if gone:
             self._set_aside(tail)
         else:
-            self._waiting[tail.key] = _Waiting(tail, (-1, -1))
+            self._copies.waiting[tail.key] = Waiting(tail, (-1, -1))
         return False
 
     def _set_aside(self, tail: Tail) -> None:
@@ -184,13 +176,22 @@ class Tracker:
         """Let go of a file that has no path any more."""
         tail.close()
         self.tails.pop(tail.key, None)
-        self._idle_since.pop(tail.key, None)
+        tail.idle_since = None
         self._history.leave(tail)
         events.FileClosed(self._source, tail.path, tail.mark.offset).emit()
 
-    def leaving(self, tail: Tail) -> bool:
-        """Whether its path does not lead to it any more: once closed, it may never be found again."""
-        return tail.key in self._idle_since
+    def _tell_of_losses(self) -> None:
+        """What was seen of a file, but cut off before it was read, is lost if no copy of it turns up."""
+        now = self._clock()
+        for tail in self.tails.values():
+            for ended, unread in tail.cut:
+                past = Past(tail.key, tail.home, ended.epoch, ended.path, ended.mark)
+                self._cut.append((past, unread, now))
+            tail.cut.clear()
+        for lost in [lost for lost in self._cut if now - lost[2] >= LINGER]:
+            self._cut.remove(lost)
+            if not self._history.is_continued(lost[0]):
+                events.Dropped("truncated", self._source, "logs", 0, lost[1]).emit()
 
     def close(self) -> None:
         for tail in self.tails.values():
@@ -207,17 +208,17 @@ class Tracker:
         for file in sorted(files, key=_rank):
             if file.key in self.tails or not self._owns(self._homes[file.key][1]):
                 continue
-            waiting = self._waiting.get(file.key)
+            waiting = self._copies.waiting.get(file.key)
             tail = waiting.tail if waiting else self._new(file)
             if tail.seen != file.path:
                 tail.rename(file.path, os.path.realpath(file.path))
             try:
-                announce = self._begin(tail, file, waiting)
+                announce = self._begin(tail, file)
             except OSError as error:
                 failed(self._source, file.path, error)
                 tail.close()
                 announce = False
-                if not _is_rotated(file.path):
+                if not is_rotated(file.path):
                     self.tails[file.key] = tail  # what it holds is read once it can be opened
             if announce:
                 announced.append(tail.announcement())
@@ -245,13 +246,13 @@ class Tracker:
         """Whether files that are there are read from their beginning, whatever was read of them."""
         return self._first and self._start == "beginning"
 
-    def _begin(self, tail: Tail, file: Found, waiting: _Waiting | None) -> bool:
+    def _begin(self, tail: Tail, file: Found) -> bool:
         """Find where to start; whether that must be committed at once. The tail may be left waiting."""
-        original = self._original(tail, file, waiting)
+        original = self._copies.original(tail, file, anew=self._anew)
         if original is None:
             tail.close()
             return False
-        self._waiting.pop(tail.key, None)
+        self._copies.waiting.pop(tail.key, None)
         self.tails[tail.key] = tail
         announce = original is not START
         if original is START and self._first and self._start == "end":
@@ -260,76 +261,6 @@ class Tracker:
         tail.signature = file.signature
         tail.open()
         return announce
-
-    def _original(self, tail: Tail, file: Found, waiting: _Waiting | None) -> Mark | None:
-        """The mark up to which another file's reading covers this one; START if none; None to wait."""
-        if waiting and waiting.signature == file.signature:
-            if waiting.key is None:
-                return None
-            sibling = self.tails.get(waiting.key)
-            if sibling and sibling.epoch == waiting.epoch:
-                return None
-        if not _is_rotated(file.path):
-            return self._renumbered(tail)
-        content = tail.open()
-        if (not content.fixed and is_compressed(content.read(0, 2)) is None) or not content.read(0, 1):
-            self._waiting[tail.key] = _Waiting(tail, file.signature)
-            return None
-        siblings = self._siblings(tail, packed=content.fixed)
-        for sibling in siblings:
-            if starts_with(sibling.check(), content) is not None:
-                self._waiting[tail.key] = _Waiting(tail, file.signature, sibling.key, sibling.epoch)
-                return None
-        for sibling in siblings:
-            sibling.check()  # if it was truncated while it was compared, its content has ended now
-        return self._match(tail, file, content)
-
-    def _siblings(self, tail: Tail, *, packed: bool) -> list[Tail]:
-        """The files that this one may be a copy of. Rotated files are not copied but compressed, or unpacked; what may
-        equal them otherwise is another file."""
-        return [
-            other
-            for other in self.tails.values()
-            if other.home == tail.home
-            and (packed or other.packed or not _is_rotated(other.path) or self.leaving(other))
-        ]
-
-    def _match(self, tail: Tail, file: Found, content: Content) -> Mark | None:
-        """The ended content that this one goes on with, or is a front part of: the longest that was read."""
-        pasts = [] if self._anew else sorted(self._past(tail), key=lambda past: -past.mark.offset)
-        for past in pasts:
-            if self._prints.before(past.mark, content) is not None:
-                return self._go_on(tail, past)
-        for past in pasts:  # a shorter copy has nothing new, and leaves the content to another one
-            length = self._prints.covered(past.mark, content)
-            if length is not None:
-                if content.fixed and not content.complete:  # still being written: it may hold more than was read
-                    self._waiting[tail.key] = _Waiting(tail, file.signature)
-                    return None
-                return self._prints.at(length, content, past.mark.format)
-        return START
-
-    def _renumbered(self, tail: Tail) -> Mark:
-        """The same path and inode on a device that got another number, as happens when a machine starts."""
-        inode = tail.key.partition("-")[2]
-        for past in self._past(tail):
-            same_place = past.key.partition("-")[2] == inode and past.path == tail.checkpoint.path
-            if same_place and self._prints.before(past.mark, tail.open()) is not None:
-                return self._go_on(tail, past)
-        return START
-
-    def _past(self, tail: Tail) -> list[Past]:
-        living = [*self.tails.values(), *(waiting.tail for waiting in self._waiting.values())]
-        return list(self._history.past(tail.home, living))
-
-    def _go_on(self, tail: Tail, past: Past) -> Mark:
-        """Go on with a content where its reading ended."""
-        self._history.go_on(past, tail)
-        waiting = self._waiting.get(past.key)
-        live = self.tails.get(past.key) or (waiting.tail if waiting else None)
-        if live and live.home == past.home:
-            live.contents = tuple(ended for ended in live.contents if ended.epoch != past.epoch)
-        return past.mark
 
     def _last_line(self, content: Content) -> Mark:
         """Behind the last line end: to begin within a line could show half of a secret."""
@@ -354,7 +285,7 @@ def failed(source: str, path: str, error: OSError) -> None:
 
 def _rank(file: Found) -> tuple[bool, bool, int]:
     """Files under their own name come first, then plain ones, then older ones."""
-    return (_is_rotated(file.path), file.path.endswith(".gz"), file.signature[1])
+    return (is_rotated(file.path), file.path.endswith(".gz"), file.signature[1])
 
 
 def _key_at(path: str) -> FileKey | None:
@@ -362,8 +293,3 @@ def _key_at(path: str) -> FileKey | None:
         return file_key(os.stat(path))  # noqa: PTH116
     except OSError:
         return None
-
-
-def _is_rotated(path: str) -> bool:
-    name = os.path.basename(path)  # noqa: PTH119
-    return base_name(name) != name

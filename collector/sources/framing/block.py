@@ -11,18 +11,17 @@ from collector.sources.framing.run import Framer, Line, Run, State, open_key
 from collector.sources.framing.stamp import text
 
 
-def block(read: Callable[[int], bytes], state: State, cut: Cut) -> tuple[bytes, bool]:
+def block(read: Callable[[int], tuple[bytes, bool]], state: State, cut: Cut) -> tuple[bytes, bool]:
     """As much as is to be framed at once, and whether it reaches to where the input ends for now.
 
-    `read` gives up to that many bytes from where we are. A block is no larger than a line may be, so no whole line in
-    it is too long; only where that does not hold a line is more looked at.
+    `read` gives up to that many bytes from where we are, or only the whole lines among them, and whether the input ends
+    before. A block is no larger than a line may be, so no whole line in it is too long; only where that does not hold
+    a line is more looked at.
     """
-    size = min(TARGET_BYTES, cut.limit)
-    data = read(size)
-    if len(data) == size and (state.line is not Line.START or b"\n" not in data):
-        size = cut.limit + LOOKAHEAD + 1
-        data = read(size)
-    return data, len(data) < size
+    data, ended = read(min(TARGET_BYTES, cut.limit))
+    if not ended and (state.line is not Line.START or b"\n" not in data):
+        data, ended = read(cut.limit + LOOKAHEAD + 1)
+    return data, ended
 
 
 def frame(
@@ -39,7 +38,7 @@ def frame(
     if closing:
         runs = framer.frame(data if data.endswith(b"\n") or not data else data + b"\n", offset, state)
         return runs + framer.flush(offset + len(data), runs[-1].state if runs else state)
-    lines = data[: data.rfind(b"\n") + 1]
+    lines = data if data.endswith(b"\n") else data[: data.rfind(b"\n") + 1]
     runs = framer.frame(lines, offset, state)
     if not runs or (at := open_key(runs[-1].body)) < 0:
         return runs
