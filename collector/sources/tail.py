@@ -218,7 +218,8 @@ class Tail:
         batches = [batch for run in runs if (batch := self._take(run, read))]
         if ended and content.fixed and not content.complete:
             self.close()  # so that what is still to be written is looked for
-        self.more = not ended or bool(runs and (closing or self.mark.state.line is not Line.START))
+        held = b"\n" in data[self.mark.offset - read.offset :]  # of a line behind a long one, or of an open key
+        self.more = not ended or bool(runs and (closing or held or self.mark.state.line is not Line.START))
         if closing and not self.more:
             self.drained, self.last = True, False
             if content.fixed:

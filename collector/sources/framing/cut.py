@@ -46,7 +46,7 @@ class Cut:
     def _candidates(self, line: bytes) -> Iterator[int]:
         tried = 0
         for back in (0, 64, 512, 2 << 10, 8 << 10, 32 << 10, self.limit // 8, self.limit // 4, self.limit // 2):
-            at = _boundary(line, self.limit - back)
+            at = _boundary(line, self.limit - back) if back < self.limit else 0
             if 0 < at != tried:
                 yield at
                 tried = at
