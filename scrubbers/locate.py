@@ -26,7 +26,8 @@ _AROUND_KEY = b"\\\"' \t"
 _IN_KEPT = bytes(byte for byte in range(256) if byte not in b"\\\"' \t\r\n:=,;&")
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _OPENS = _ALNUM | frozenset(b"+")  # what a guard that was not there may stand before
-_CLOSES = _ALNUM | frozenset(b".-")  # and behind
+_CLOSES = _ALNUM | frozenset(b".-:")  # and behind
+_PARTS = frozenset(b'"\t\r\n,;&}])')  # behind what is masked: what is left of it makes nothing new with what follows
 _BEFORE_KEY = frozenset(b"{,")
 _LONGEST_KEY = 96
 
@@ -115,8 +116,8 @@ class Locator:
     def _inner_member(self, text: bytes, end: int, findings: list[Finding], doubts: list[int]) -> int:
         """The same in JSON in a JSON string, where quotes are escaped once."""
         match = _INNER_MEMBER(text, end)
-        start = text.rfind(b'\\"', max(0, end - _LONGEST_KEY), end)
-        if match is None or start <= 0:
+        start = text.rfind(b'"', max(0, end - _LONGEST_KEY), end) - 1
+        if match is None or start <= 0 or text[start] != 0x5C:
             doubts.append(end)
             return 0
         return self._decide(text, start, start + 2, end, match, b'\\"', findings, doubts)
@@ -150,8 +151,8 @@ class Locator:
         if not rule.delete:
             if b"%" in value:
                 doubts.append(end)  # the token is that of the value once it is decoded
-            elif value:
-                findings.append((*match.span(1), quote + rule.replace(value) + quote, rule))
+            elif value and (replacement := rule.replace(value)) != value:
+                findings.append((*match.span(1), quote + replacement + quote, rule))
         elif text[covered] == 0x7D:
             _delete_last(text, start, covered, rule, findings)
         else:
@@ -163,9 +164,13 @@ class Locator:
         if (
             text[end] in _OPENS
             or before in b".-"
+            or (before == 0x3A and text[start - 2] == 0x3A)
             or (before in _ALNUM and (start < 2 or text[start - 2] != 0x5C or before not in b"bfnrt"))
         ):
             doubts.append(start)  # once it is gone, what stands beside it has a guard that it had not
+            return
+        if rule.action == "mask" and text[end] not in _PARTS:
+            doubts.append(start)
             return
         value = text[start:end]
         if value[0] == 0x5B and TOKEN.fullmatch(value):
@@ -186,13 +191,15 @@ class Locator:
             if close.endswith((b",", b"[", b"-", b"+", b".")):
                 doubts.append(start)  # an element of an array, or a part of a longer number
                 return
-            if close.endswith(b'":'):
-                if close.endswith(b'\\\\":') or text[end] not in b",}] \t\r\n":
+            if close.endswith(b":"):
+                name = close[:-1].rstrip(b" \t")
+                if len(head) - len(close) > 8 or name.endswith(b'\\\\"') or text[end] not in b",}] \t\r\n":
                     doubts.append(start)
                     return
-                quote = b'\\"' if close.endswith(b'\\":') else b'"'
-                replacement = quote + replacement + quote
-            elif close.endswith(b":") and close != head:
+                if name.endswith(b'"'):
+                    quote = b'\\"' if name.endswith(b'\\"') else b'"'
+                    replacement = quote + replacement + quote
+            elif not close:
                 doubts.append(start)
                 return
         findings.append((start, end, replacement, rule))
@@ -241,7 +248,10 @@ class Locator:
         if text[span[1]] == 0x5C or b"\\" in text[at : span[1]] or b"%" in text[at : span[1]]:
             doubts.append(at)
             return 0
-        findings.append((*span, self._rules[number].replace(text[at : span[1]]), self._rules[number]))
+        rule = self._rules[number]
+        value = text[at : span[1]]
+        if (replacement := rule.replace(value)) != value:
+            findings.append((*span, replacement, rule))
         return 0
 
     def _decode(self, text: bytes, coded: list[int], doubts: list[int]) -> None:

@@ -41,6 +41,7 @@ class Rule:
     name: str  # as counted: `key:password`, `email`
     action: str
     replace: Replacer
+    token: bytes  # what stands for a value that is more than text
     delete: bool = False
     bare: bool = False
 
@@ -60,6 +61,7 @@ class Plan:
                 name=f"key:{name}",
                 action=rule.action.value,
                 replace=replacer(rule.action, name.replace(" ", "_"), rule.keep_last, policy.hash, bytes.lower),
+                token=token(name.replace(" ", "_")),
                 delete=rule.action is Action.DELETE,
             )
             for name, rule in named
@@ -83,10 +85,11 @@ class Plan:
         for pattern in policy.patterns:
             detector = DETECTORS[pattern.detector]
             replace = replacer(pattern.action, detector.name, pattern.keep_last, policy.hash, detector.canonical)
-            rule = Rule(detector.name, pattern.action.value, replace, bare=detector.bare)
+            rule = Rule(detector.name, pattern.action.value, replace, token(detector.name), bare=detector.bare)
             at_once = detector.unmistakable and pattern.action is Action.REPLACE and not self.keeps_all
-            constant = token(detector.name) if at_once else None
-            watched += [(trigger, (trigger.find, rule, constant)) for trigger in detector.triggers]
+            watched += [
+                (trigger, (trigger.find, rule, rule.token if at_once else None)) for trigger in detector.triggers
+            ]
 
         guarded = [(trigger, finder) for trigger, finder in watched if trigger.guarded]
         self.finders.append(tuple(finder for _, finder in guarded))  # GUARDED

@@ -61,8 +61,17 @@ class View:
     def quote(self, replacement: bytes) -> bytes:
         """A replacement as it must be written where this view stands."""
         for _ in range(self.quotes):
-            replacement = replacement.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+            replacement = _escaped(replacement)
         return replacement
+
+
+def _escaped(text: bytes) -> bytes:
+    """Text as it stands between the quotes of a JSON string."""
+    text = text.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return _CONTROL.sub(lambda found: b"\\u%04x" % found[0][0], text)
+
+
+_CONTROL = re.compile(rb"[\x00-\x1f]")
 
 
 class Reference:
@@ -76,8 +85,12 @@ class Reference:
         counted: list[Rule] = []
         for _ in range(_ROUNDS):
             findings, settled = self._pass(record)
+            findings = [each for each in findings if record[each[0] : each[1]] != each[2]]
             counted += [rule for _, _, _, rule in findings if rule is not None]
-            settled = settled and not any(_beside(record, start, end) for start, end, _, _ in findings)
+            settled = settled and not any(
+                _beside(record, start, end) or (rule is not None and rule.action == "mask")
+                for start, end, _, rule in findings
+            )
             record = splice(record, findings)
             if settled:
                 return record, counted
@@ -196,8 +209,12 @@ class Reference:
         if not rule.delete:
             start, end = member.value
             value = view.text[start:end]
-            value = (decode(value[1:-1]) or value[1:-1]) if value.startswith(b'"') else value
-            findings.append((*view.span(start, end), view.quote(b'"' + rule.replace(value) + b'"'), rule))
+            if value.startswith(b'"'):  # its own quotes stay, whichever way they are written
+                replacement = _escaped(rule.replace(decode(value[1:-1]) or value[1:-1]))
+                findings.append((*view.span(start + 1, end - 1), view.quote(replacement), rule))
+                return
+            replacement = rule.token if value[:1] in b"{[" and rule.action == "mask" else rule.replace(value)
+            findings.append((*view.span(start, end), view.quote(b'"' + _escaped(replacement) + b'"'), rule))
             return
         start, end = member.key[0] - 1, member.value[1]
         if number + 1 < len(members):
@@ -258,10 +275,12 @@ class Reference:
         if self._plan.keep_shapes and self._kept(text, start):
             return
         replacement = rule.replace(text[start:end])
-        if rule.bare and text[start:end].isdigit():
+        if rule.bare and text[start:end].isdigit() and text[end] in b",}] \t\r\n":
             before = text[max(0, start - 16) : start].rstrip(b" \t")
-            if before.endswith(b'":') and text[end] in b",}] \t\r\n":
-                replacement = b'"' + replacement + b'"'
+            name = before[:-1].rstrip(b" \t")
+            if before.endswith(b":") and name.endswith(b'"'):
+                quote = name[len(name[:-1].rstrip(b"\\")) :]  # as escaped as the quotes of its name
+                replacement = quote + replacement + quote
         findings.append((*view.span(start, end), view.quote(replacement), rule))
 
     def _kept(self, text: bytes, start: int) -> bool:
@@ -320,7 +339,7 @@ class Reference:
         findings.append((*view.span(*inner), view.quote(replacement), rule))
 
 
-_KEPT_TOKEN = re.compile(rb"[^\\\"'\s:=,;&]+$")
+_KEPT_TOKEN = re.compile(rb"[^\\\"'\s:=,;&]+\Z")
 _KEPT_VALUE = re.compile(rb"[^\\\"'\s:=,;&]+")
 
 
@@ -409,7 +428,7 @@ def _beside(record: bytes, start: int, end: int) -> bool:
     after = record[end : end + 1]
     if after == b"\\":
         after = record[end + 1 : end + 2]
-    return after in _MAY_BEGIN or record[start - 1 : start] in _MAY_END
+    return after in _MAY_BEGIN or record[start - 1 : start] in _MAY_END or record[start - 2 : start] == b"::"
 
 
 _ALNUM = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

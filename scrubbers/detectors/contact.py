@@ -47,7 +47,7 @@ def _email(text: bytes, end: int) -> Span | None:
 
 def _phone_international(text: bytes, end: int) -> Span | None:
     start = text.rfind(b"+", end - 16 if end > 16 else 0, end)
-    found = _INTERNATIONAL.match(text, start)
+    found = _INTERNATIONAL.match(text, start) if start >= 0 else None
     if found is None:
         return None
     groups = found[0]
@@ -63,7 +63,7 @@ def _phone_international(text: bytes, end: int) -> Span | None:
 
 
 _INTERNATIONAL = re.compile(LEFT + rb"\+[1-9](?:[ ().-]{0,2}[0-9]){6,16}(?![0-9])")
-_LAST_GROUP = re.compile(rb"(?:^\+[0-9]*|[ ().-]+[0-9]+)$")
+_LAST_GROUP = re.compile(rb"(?:^\+[0-9]*|[ ().-]+[0-9]+)\Z")
 
 
 def _possible(number: bytes) -> bool:
@@ -92,7 +92,7 @@ def _national_lengths(country_code: int) -> set[int]:
 
 def _phone_nanp(text: bytes, end: int) -> Span | None:
     start = end - 9
-    found = _NANP.match(text, start)
+    found = _NANP.match(text, start) if start >= 0 else None
     if found is None:
         return None
     if found[1]:  # the area code's closing parenthesis asks for the opening one
@@ -108,7 +108,7 @@ def _phone_nanp(text: bytes, end: int) -> Span | None:
 
 # Area code and exchange begin with 2-9 (North American Numbering Plan).
 _NANP = re.compile(LEFT + rb"[2-9][0-9]{2}(?:(\))[ .-]?|[ .-])[2-9][0-9]{2}[ .-][0-9]{4}" + RIGHT)
-_TRUNK = re.compile(LEFT + rb"\+?1[ .-]?$")
+_TRUNK = re.compile(LEFT + rb"\+?1[ .-]?\Z")
 _AFTER_TRUNK = (b"1", b" ", b".", b"-")
 
 

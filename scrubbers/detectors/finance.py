@@ -53,6 +53,8 @@ def is_card(number: bytes) -> bool:
 
 def _card(text: bytes, end: int) -> Span | None:
     start = end - 12
+    if start < 0:
+        return None
     if text[start:end].isdigit():
         if text[start] < 0x35 and text[end] not in b" -" and not text[end : end + 2].isdigit():
             return None  # twelve or thirteen digits: the only such cards are Maestro's, and begin with 5 or 6
@@ -61,6 +63,8 @@ def _card(text: bytes, end: int) -> Span | None:
             return found.span() if is_card(found[0]) else None
     elif not 0x30 <= text[end - 9] <= 0x39:
         start -= 1  # a separator behind the fourth digit
+        if start < 0:
+            return None
     for pattern in (_GROUPED_LONG, _GROUPED):
         found = pattern(text, start)
         if found and is_card(digits(found[0])):
@@ -77,7 +81,7 @@ _GROUPED_LONG = re.compile(LEFT + rb"[2-6][0-9]{3}(?:[ -]?[0-9]{4}){3}[ -]?[0-9]
 
 def _iban(text: bytes, end: int) -> Span | None:
     start = end - 5
-    found = _IBAN.match(text, start) if 0x41 <= text[start] <= 0x5A and start >= 0 else None
+    found = _IBAN.match(text, start) if start >= 0 and 0x41 <= text[start] <= 0x5A else None
     if found is None:
         return None
     shape = _structure(text[start : start + 2])

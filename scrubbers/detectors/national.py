@@ -6,7 +6,7 @@ from scrubbers.detectors.detector import DIGITS, GROUPS_OF_THREE, LEFT, RIGHT, D
 
 
 def _us_ssn(text: bytes, end: int) -> Span | None:
-    found = _US_SSN.match(text, end - 9) if text[end - 3] == 0x2D else None
+    found = _US_SSN.match(text, end - 9) if end >= 9 and text[end - 3] == 0x2D else None
     return found.span() if found else None
 
 

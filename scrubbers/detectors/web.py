@@ -7,7 +7,7 @@ import socket
 
 from scrubbers.detectors.detector import GUARDS, LEFT, RIGHT, Detector, Span, Trigger
 
-_USERINFO = re.compile(rb"://[^\s/?#\"'<>@:]*:([^\s/?#\"'<>]*)$")
+_USERINFO = re.compile(rb"://[^\s/?#\"'<>@:]*:([^\s/?#\"'<>]*)\Z")
 _USERINFO_WINDOW = 512
 
 
@@ -75,7 +75,7 @@ def _ipv6(text: bytes, end: int) -> Span | None:
 
 # Public addresses are 2000::/3 (IANA), so the first group has four digits and begins with 2 or 3.
 _IPV6 = re.compile(LEFT + rb"[23][0-9a-fA-F]{3}:[0-9a-fA-F:]{1,34}" + RIGHT)
-_GROUP_BEFORE = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Fa-f]{1,4}:$")
+_GROUP_BEFORE = re.compile(rb"(?<![0-9A-Za-z])[0-9A-Fa-f]{1,4}:\Z")
 
 
 def _jwt(text: bytes, end: int) -> Span | None:
@@ -98,10 +98,11 @@ def _http_credentials(text: bytes, end: int) -> Span | None:
     return found.span(1) if personal else None
 
 
-_CREDENTIALS = re.compile(rb" {0,8}([A-Za-z0-9._~+/-]+=*)")
+_CREDENTIALS = re.compile(rb" {0,8}([A-Za-z0-9._~+/-]+={0,2})")
 
 
 def _is_basic(value: bytes) -> bool:
+    value = value.rstrip(b"=")
     try:
         return len(value) >= 4 and b":" in base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
     except (binascii.Error, ValueError):

@@ -14,7 +14,7 @@ from scrubbers.paths import spellings
 
 ASSIGN = re.compile(rb"[ \t]{0,2}(=>|=(?!=)|:(?![:/]))[ \t]{0,2}")
 _IN_NAME = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-"
-_WORDS = re.compile(rb"(?:[A-Za-z0-9_.-]+ ){1,3}[A-Za-z0-9_.-]+$")
+_WORDS = re.compile(rb"(?:[A-Za-z0-9_.-]+ ){1,3}[A-Za-z0-9_.-]+\Z")
 _LONGEST_NAME = 64
 
 _HEADERS = frozenset().union(

@@ -12,7 +12,7 @@ _STRING = {
 }
 _BARE = re.compile(rb"[^\s,;}\])\"']+")
 _BRACKET = re.compile(rb"[{}\[\]]|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
-_BEFORE = re.compile(rb"[{,][ \t]*$")
+_BEFORE = re.compile(rb"[{,][ \t]*\Z")
 _AFTER = re.compile(rb"[ \t]*(,[ \t]*|(?=\}))")
 
 
