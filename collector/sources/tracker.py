@@ -140,9 +140,10 @@ class Tracker:
                 self.release(tail)
 
     def reopen(self, tail: Tail) -> bool:
-        """Open a file that was closed; whether it is what it was. Its inode may belong to another file by now, perhaps
+        """Open a file if it is closed; whether it is what it was. Its inode may belong to another file by now, perhaps
         a copy, perhaps one of another family: then that is left to the next look. Raises OSError."""
         if tail.is_open:
+            tail.check()  # so that the size last seen is one of the content before, and tells what was cut off
             return True
         epoch = tail.epoch
         tail.open()
