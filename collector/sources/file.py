@@ -90,7 +90,10 @@ class FileSource:
             workers=workers,
             clock=clock,
         )
-        self.ready: deque[FileKey] = deque()
+        self._ready: deque[FileKey] = deque()
+        self._packed: deque[FileKey] = deque()  # of those that are ready
+        self._turn_of_packed = False
+        self._reading: FileKey | None = None  # the compressed one that is being read
         self._queued: set[FileKey] = set()
         self._open: OrderedDict[FileKey, Tail] = OrderedDict()  # least recently read first
         self._paths: dict[str, FileKey] = {}
@@ -154,8 +157,7 @@ class FileSource:
         batches: list[Batch] = []
         size = 0
         while self.ready and size < TARGET_BYTES:
-            key = self.ready.popleft()
-            self._queued.discard(key)
+            key = self._next()
             tail = self._tracker.tails.get(key)
             if tail is None:
                 continue
@@ -176,24 +178,50 @@ class FileSource:
                 continue
             batches += new
             size += sum(len(batch.body) for batch in new)
-            if tail.more:
-                self._enqueue(key)
             self._open[key] = tail
             self._open.move_to_end(key)
+            if tail.more:
+                self._enqueue(key, packed=tail.packed)
             self._limit_open()
         return batches
 
-    def _enqueue(self, key: FileKey) -> None:
-        if key not in self._queued:
-            self._queued.add(key)
-            self.ready.append(key)
+    @property
+    def ready(self) -> bool:
+        """Whether there is a file to be read."""
+        return bool(self._ready or self._packed)
+
+    def _next(self) -> FileKey:
+        """Files have their turns one after another, but of the compressed ones one is read to its end before the next,
+        every other turn: going on in one that was closed means decompressing it from its start, and open ones take
+        memory."""
+        self._turn_of_packed = not self._turn_of_packed
+        queue = self._packed if self._packed and (self._turn_of_packed or not self._ready) else self._ready
+        key = queue.popleft()
+        self._queued.discard(key)
+        return key
+
+    def _enqueue(self, key: FileKey, *, packed: bool = False) -> None:
+        if key in self._queued:
+            return
+        self._queued.add(key)
+        if not packed:
+            self._ready.append(key)
+        elif self._packed and self._reading != key:
+            self._packed.append(key)
+            self._open.pop(key).close()
+        else:
+            self._reading = key
+            self._packed.appendleft(key)
 
     def _limit_open(self) -> None:
         """Close what was not read for longest; of those that have lost their path only if there are no others."""
+        kept = self._packed[0] if self._packed else None
         while len(self._open) > self._options.max_open_files:
-            key = next((key for key, tail in self._open.items() if not tail.leaving), None)
-            tail = self._open.pop(key) if key else self._open.popitem(last=False)[1]
-            tail.close()
+            closed = [key for key, tail in self._open.items() if key != kept]
+            key = next((key for key in closed if not self._open[key].leaving), closed[0] if closed else None)
+            if key is None:
+                return
+            self._open.pop(key).close()
 
     def _finish(self) -> bool:
         left = self._tracker.finish()

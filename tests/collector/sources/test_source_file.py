@@ -239,9 +239,14 @@ def test_a_gz_that_is_still_being_written_is_not_finished(gate: Any, tmp_path: P
 def test_a_gz_is_read_without_going_back(gate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [b"%d %b" % (number, b"x" * 300) for number in range(20_000)]
     write(tmp_path / "app.log.1.gz", gzip.compress(b"\n".join(lines) + b"\n", 1))
-    rewound = []
+    rewound: list[gzip.GzipFile] = []
     rewind = gzip.GzipFile.rewind
-    monkeypatch.setattr(gzip.GzipFile, "rewind", lambda file: (rewound.append(file), rewind(file)))
+
+    def counted(file: gzip.GzipFile) -> None:
+        rewound.append(file)
+        rewind(file)
+
+    monkeypatch.setattr(gzip.GzipFile, "rewind", counted)
     running = gate(tmp_path / "app.log*")
     assert running.read() == lines
     assert len(rewound) <= 2
@@ -265,7 +270,7 @@ def as_nobody() -> Iterator[None]:
 
 
 def failures(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.attributes["reason"] for record in caplog.records if getattr(record, "event", "") == "SourceFailed"]
+    return [event["reason"] for event in told(caplog, "SourceFailed")]
 
 
 @pytest.fixture
@@ -348,7 +353,7 @@ def test_a_damaged_gz_is_told_and_the_others_are_read(
 
 
 def told(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
-    return [record.attributes for record in caplog.records if getattr(record, "event", "") == event]
+    return [vars(record)["attributes"] for record in caplog.records if vars(record).get("event") == event]
 
 
 def test_what_a_truncation_cut_off_unread_is_told(gate: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,13 +1,16 @@
 """The source as it runs, with the kernel's news or by polling: real files, a real loop, no waiting but for events."""
 
 import asyncio
+import gzip
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from collector.batch import Batch
+from collector.sources.content import GzipContent
 from collector.sources.file import FileOptions, FileSource
 
 
@@ -15,7 +18,7 @@ class Reader:
     """Runs a source, and waits until it has handed on what is expected."""
 
     def __init__(self, include: Path, **options: Any) -> None:
-        settings = FileOptions(include=(str(include),), poll_interval="20ms", **options)
+        settings = FileOptions(include=(str(include),), poll_interval=timedelta(milliseconds=20), **options)
         self.source = FileSource("files", settings, redact=bytes)
         self.lines: list[bytes] = []
         self._news = asyncio.Event()
@@ -38,6 +41,10 @@ def run(reader: Reader, script: Callable[[Reader], Awaitable[None]]) -> None:
         await asyncio.gather(running, return_exceptions=True)
 
     asyncio.run(both())
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def append(path: Path, text: bytes) -> None:
@@ -127,9 +134,9 @@ def test_more_files_than_may_be_open(tmp_path: Path) -> None:
     async def emit(batch: Batch) -> None:
         nonlocal most
         seen.extend(batch.body.split())
-        most = max(most, len(list(Path("/proc/self/fd").iterdir())))
+        most = max(most, descriptors())
 
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = descriptors()
     options = FileOptions(include=(str(tmp_path / "*.log"),), max_open_files=10)
     asyncio.run(FileSource("files", options, redact=bytes, once=True).run(emit))
     assert sorted(seen) == sorted(b"%d" % number for number in range(200) for _ in range(3))
@@ -161,3 +168,26 @@ def test_a_source_waits_for_the_pipeline(tmp_path: Path) -> None:
 
     asyncio.run(script())
     assert sum(batch.records for batch in given) == 100_000
+
+
+def test_compressed_files_are_read_one_after_another(
+    gate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are, and though only one file may be open: memory and time stay in proportion."""
+    lines = [b"%d %b" % (number, b"x" * 300) for number in range(40_000)]  # 12 blocks
+    packed = gzip.compress(b"\n".join(lines) + b"\n", 1)
+    for number in range(3):
+        (tmp_path / f"{number}.log.1.gz").write_bytes(packed)
+        (tmp_path / f"{number}.plain.log").write_bytes(b"\n".join(lines) + b"\n")
+    opened: list[int] = []
+    open_one = GzipContent.__init__
+
+    def counted(content: GzipContent, descriptor: int) -> None:
+        opened.append(descriptor)
+        open_one(content, descriptor)
+
+    monkeypatch.setattr(GzipContent, "__init__", counted)
+    running = gate(tmp_path / "*.log*", max_open_files=1)
+    assert len(running.read()) == 6 * len(lines)
+    assert len(opened) <= 3 * 6
+    running.close()
