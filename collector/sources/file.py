@@ -93,7 +93,6 @@ class FileSource:
         self._ready: deque[FileKey] = deque()
         self._packed: deque[FileKey] = deque()  # of those that are ready
         self._turn_of_packed = False
-        self._reading: FileKey | None = None  # the compressed one that is being read
         self._queued: set[FileKey] = set()
         self._open: OrderedDict[FileKey, Tail] = OrderedDict()  # least recently read first
         self._paths: dict[str, FileKey] = {}
@@ -157,7 +156,7 @@ class FileSource:
         batches: list[Batch] = []
         size = 0
         while self.ready and size < TARGET_BYTES:
-            key = self._next()
+            key, begun = self._next()
             tail = self._tracker.tails.get(key)
             if tail is None:
                 continue
@@ -180,8 +179,10 @@ class FileSource:
             size += sum(len(batch.body) for batch in new)
             self._open[key] = tail
             self._open.move_to_end(key)
-            if tail.more:
-                self._enqueue(key, packed=tail.packed)
+            if tail.more and tail.packed:
+                self._go_on(key, first=begun or not self._packed)
+            elif tail.more:
+                self._enqueue(key)
             self._limit_open()
         return batches
 
@@ -190,28 +191,31 @@ class FileSource:
         """Whether there is a file to be read."""
         return bool(self._ready or self._packed)
 
-    def _next(self) -> FileKey:
-        """Files have their turns one after another, but of the compressed ones one is read to its end before the next,
-        every other turn: going on in one that was closed means decompressing it from its start, and open ones take
-        memory."""
-        self._turn_of_packed = not self._turn_of_packed
-        queue = self._packed if self._packed and (self._turn_of_packed or not self._ready) else self._ready
-        key = queue.popleft()
-        self._queued.discard(key)
-        return key
+    def _next(self) -> tuple[FileKey, bool]:
+        """The file whose turn it is, and whether it is a compressed one that is being read.
 
-    def _enqueue(self, key: FileKey, *, packed: bool = False) -> None:
-        if key in self._queued:
-            return
-        self._queued.add(key)
-        if not packed:
+        Files have their turns one after another, but of the compressed ones one is read to its end before the next,
+        every other turn: going on in one that was closed means decompressing it from its start, and open ones take
+        memory.
+        """
+        self._turn_of_packed = not self._turn_of_packed
+        packed = bool(self._packed and (self._turn_of_packed or not self._ready))
+        key = (self._packed if packed else self._ready).popleft()
+        self._queued.discard(key)
+        return key, packed
+
+    def _enqueue(self, key: FileKey) -> None:
+        if key not in self._queued:
+            self._queued.add(key)
             self._ready.append(key)
-        elif self._packed and self._reading != key:
+
+    def _go_on(self, key: FileKey, *, first: bool) -> None:
+        self._queued.add(key)
+        if first:
+            self._packed.appendleft(key)
+        else:
             self._packed.append(key)
             self._open.pop(key).close()
-        else:
-            self._reading = key
-            self._packed.appendleft(key)
 
     def _limit_open(self) -> None:
         """Close what was not read for longest; of those that have lost their path only if there are no others."""
