@@ -1,7 +1,6 @@
 """CRI logs: `2016-10-06T00:17:09.669794202Z stdout F content` per line, P for a piece whose rest follows."""
 
 import re
-from io import BytesIO
 from operator import itemgetter
 
 from collector.sources.framing.heads import Heads
@@ -38,8 +37,8 @@ class Cri(Joined):
         prefixes: list[bytes] = []
         contents: list[bytes] = []
         times: list[bytes] = []
-        for part in parts(block):
-            divided = _divided(part)
+        for lines in parts(block):
+            divided = _divided(lines)
             if divided is None:
                 return None
             prefixes.append(divided[0])
@@ -74,10 +73,9 @@ class Cri(Joined):
         return Run(body, len(found), heads, first_time, last_time, offset + len(block), state)
 
 
-def _divided(block: bytes) -> tuple[bytes, bytes, bytes, bytes] | None:
+def _divided(lines: list[bytes]) -> tuple[bytes, bytes, bytes, bytes] | None:
     """The prefixes of all lines, brought to one width, their contents, and the least and the greatest prefix; None if
     there is a line without."""
-    lines = BytesIO(block).readlines()
     prefixes, contents = list(map(_PREFIX, lines)), list(map(_CONTENT, lines))
     joined = b"".join(prefixes)
     if len(joined) != len(lines) * _WIDTH:

@@ -1,7 +1,6 @@
 r"""Docker's json-file: `{"log":"content\n","stream":"stdout","time":"…"}` per line; no `\n` in `log` = a piece."""
 
 from collections.abc import Sequence
-from io import BytesIO
 from operator import itemgetter
 
 import msgspec
@@ -44,8 +43,8 @@ class Docker(Joined):
         bodies: list[bytes] = []
         times: list[str] = []
         streams: list[str] = []
-        for part in parts(block):
-            divided = _divided(part)
+        for lines in parts(block):
+            divided = _divided(lines)
             if divided is None:
                 return None
             bodies.append(divided[0])
@@ -69,13 +68,12 @@ class Docker(Joined):
         return Run(b"".join(bodies), len(times), heads, first, last, offset + len(block), state)
 
 
-def _divided(block: bytes) -> tuple[bytes, Sequence[str], Sequence[str]] | None:
+def _divided(lines: list[bytes]) -> tuple[bytes, Sequence[str], Sequence[str]] | None:
     """The logs of all lines, their times with nine digits, and their streams; None if there is a line without.
 
     Exact: all that is read are flat objects of three strings, so one that went over a line's end would end its first
     line within; with as many objects as lines, each line is one.
     """
-    lines = BytesIO(block).readlines()
     if min(map(len, lines)) < 2 or set(map(_BEFORE_LAST, lines)) != {ord("}")}:
         return None
     logs: Sequence[str]
