@@ -1,0 +1,96 @@
+"""What the property tests of the engine share: scrubbers by policy, the reference path, how much is drawn."""
+
+import os
+from collections import Counter
+from functools import cache
+
+from hypothesis import HealthCheck, settings
+
+from scrubbers import Policy, Scrubber, load_policy
+from scrubbers.plan import Plan
+from scrubbers.reference import Reference, Unscrubbable
+
+EXAMPLES = int(os.environ.get("SLUICEGATE_EXAMPLES") or 0)
+
+settings.register_profile(
+    "engine",
+    deadline=None,  # the machine may be busy
+    print_blob=True,
+    max_examples=EXAMPLES or 100,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+thoroughly = settings.get_profile("engine")
+"""`SLUICEGATE_EXAMPLES=10000` makes the run deep."""
+
+_KEY = {"key": "0123456789abcdef0123"}
+_SECRETS, _PEOPLE, _REST = (
+    ("password", "token", "authorization"),
+    ("email", "user.email", "phone"),
+    ("ssn", "credit_card"),
+)
+_default = load_policy()
+
+POLICIES: dict[str, Policy] = {
+    "default": _default,
+    # Every action, for keys and for patterns.
+    "actions": Policy.model_validate({
+        "keys": [
+            {"names": _SECRETS, "action": "replace"}, {"names": _PEOPLE, "action": "hash"},
+            {"names": _REST, "action": "mask"}, {"names": ["cookie", "db.query.parameter"], "action": "delete"},
+        ],
+        "patterns": [
+            {"detector": each.detector, "action": ("replace", "mask", "hash")[number % 3]}
+            for number, each in enumerate(_default.patterns)
+        ],
+        "keep": [each.model_dump() for each in _default.keep], "hash": _KEY,
+    }),
+    # What is kept may hold more than digits: other ways through the engine.
+    "keeps": Policy.model_validate({
+        "keys": [{"names": ["email", "user.email"]}, {"names": ["password"], "action": "mask", "keep_last": 0}],
+        "patterns": [each.model_dump() for each in _default.patterns],
+        "keep": [{"names": ["order", "user.id", "msg"], "shape": r"[0-9]{16}|[a-z]+@x\.io"}],
+    }),
+}  # fmt: skip
+_OBSERVE = {"observe": _default.model_copy(update={"mode": "observe"})}
+
+
+@cache
+def plan(policy: str = "default") -> Plan:
+    return Plan(POLICIES[policy])
+
+
+@cache
+def scrubber(policy: str = "default") -> Scrubber:
+    return Scrubber({**POLICIES, **_OBSERVE}[policy])
+
+
+@cache
+def reference(policy: str = "default") -> Reference:
+    return Reference(plan(policy))
+
+
+Outcome = tuple[bytes, dict[tuple[str, str], int], tuple[int, ...]]
+"""Body, findings, indexes of the records taken out."""
+
+
+def by_reference(block: bytes, policy: str = "default") -> Outcome:
+    """What the block must become: every record by itself through the reference path."""
+    body: list[bytes] = []
+    counts: Counter[tuple[str, str]] = Counter()
+    out: list[int] = []
+    lines = block.split(b"\n")
+    for index, line in enumerate(lines[:-1] if block.endswith(b"\n") else lines):
+        try:
+            clean, rules = reference(policy).scrub(line)
+        except Unscrubbable:
+            out.append(index)
+            continue
+        body.append(clean + b"\n")
+        counts.update((rule.name, rule.action) for rule in rules)
+    whole = b"".join(body)
+    return (whole if block.endswith(b"\n") or not whole else whole[:-1]), dict(counts), tuple(out)
+
+
+def by_engine(block: bytes, policy: str = "default") -> Outcome:
+    scrubbed = scrubber(policy).scrub(block)
+    return scrubbed.body, dict(scrubbed.findings), tuple(each.index for each in scrubbed.quarantined)

@@ -1,0 +1,66 @@
+# ruff: noqa: E501 — records stay in one piece
+r"""Records that the engine once got wrong, in their smallest form: what the property tests find ends here."""
+
+import pytest
+from engine import by_engine, by_reference
+
+WRONG: list[tuple[str, bytes, bytes]] = [
+    # Keys of JSON are decoded before they are looked at.
+    ("default", rb'{"\u0041KIAIOSFODNN7EXAMPLE":1}', b'{"[REDACTED:aws_access_key]":1}'),
+    ("default", b'{"[REDACTED:email] bob@x.io":1}', b'{"[REDACTED:email] [REDACTED:email]":1}'),
+    ("default", rb'{"[REDACTED:email] b\u006fb@x.io":1}', b'{"[REDACTED:email] [REDACTED:email]":1}'),
+    # White space between a key and its sign may be an escape.
+    ("default", rb'{"log":"{\"password\"\t:\"hunter2\"}"}', b'{"log":"{}"}'),
+    ("default", rb'{"a":"password\t=\thunter2"}', rb'{"a":"password\t=\t[REDACTED:password]"}'),
+    # A slash may be escaped, also where no URL begins.
+    ("default", rb'{"u":"{\"u\":\"http:\\/\\/u:pass1@h\\/x\"}"}', rb'{"u":"{\"u\":\"http:\\/\\/u:[REDACTED:url_password]@h\\/x\"}"}'),
+    ("default", rb'{"a":"hooks.slack.com\/services\/T0ABCDEF1\/B0ABCDEF1\/a1b2c3d4a1b2c3d4"}', rb'{"a":"hooks.slack.com\/services\/[REDACTED:slack_token]"}'),
+    ("default", rb'{"a":"Bearer abc\/defghijklmnopqrstuvwxyz12345"}', b'{"a":"Bearer [REDACTED:http_credentials]"}'),
+    ("default", rb'{"a":"Basic dXNlcjpwYXNz\/abc=="}', b'{"a":"Basic [REDACTED:http_credentials]"}'),
+    ("default", rb'{"a":"a\/b@x.io"}', b'{"a":"[REDACTED:email]"}'),
+    # JSON that is cut off: a small document inside does not cut the text around it.
+    ("default", rb'{"m":"{\"password\":\"abc [1] def\"}","x":', rb'{"m":"{}","x":'),
+    # A backslash before a letter is not always an escape.
+    ("default", rb'{"a":"CORP\\bob@x.io"}', rb'{"a":"CORP\\[REDACTED:email]"}'),
+    ("default", rb'{"a":"CORP\\b@x.io"}', rb'{"a":"CORP\\[REDACTED:email]"}'),
+    # Bare numbers, whatever stands between them and their key.
+    ("default", b'{"a" :4111111111111111}', b'{"a" :"[REDACTED:payment_card]"}'),
+    ("default", rb'"log":"{\"a\":4111111111111111}\n","x":1', rb'"log":"{\"a\":\"[REDACTED:payment_card]\"}\n","x":1'),
+    ("default", rb'{"log":"[\n  4111111111111111\n]"}', rb'{"log":"[\n  \"[REDACTED:payment_card]\"\n]"}'),
+    ("default", rb'{"log":"{\"a\":\n 4111111111111111}"}', rb'{"log":"{\"a\":\n \"[REDACTED:payment_card]\"}"}'),
+    ("default", rb'{"log":"{\"a\"\t:4111111111111111}"}', rb'{"log":"{\"a\"\t:\"[REDACTED:payment_card]\"}"}'),
+    # Empty values.
+    ("default", b',"email":"",', b","),
+    ("actions", b'{"email":""}', b'{"email":""}'),
+    # Guards that appear once a finding is gone.
+    ("default", b"2000:0::g@0.AA", b"[REDACTED:ipv6][REDACTED:email]"),
+    # Masks hold nothing that a notation could take for its own.
+    ("keeps", rb'{"password":"ab\ncd"}', b'{"password":"*****"}'),
+    ("keeps", rb'{"password":"abcd\"ef"}', b'{"password":"*******"}'),
+    # The line before, or the record before, has no say.
+    ("default", rb'{"m":"trace_id=4bf92f3577b34da6a3ce929d0e0e4736\nAKIAIOSFODNN7EXAMPLE"}', rb'{"m":"trace_id=4bf92f3577b34da6a3ce929d0e0e4736\n[REDACTED:aws_access_key]"}'),
+    ("default", rb'{"m":"dead:\n2a02:8071:1234::1"}', rb'{"m":"dead:\n[REDACTED:ipv6]"}'),
+    ("default", b"dead:\n2a02:8071:1234::1", b"dead:\n[REDACTED:ipv6]"),
+    # Names of several words and segments.
+    ("default", rb'{"a":"x\npass word=hunter2"}', rb'{"a":"x\npass word=[REDACTED:password]"}'),
+    ("default", b'{"db":{"statement":{"parameters":"hunter2"}},"x":', b'{"db":{"statement":{}},"x":'),
+    ("default", b"[1] " * 64 + b'{"db":{"statement":{"parameters":"hunter2"}}}', b"[1] " * 64 + b'{"db":{"statement":{}}}'),
+    # Credentials, however they are written.
+    ("default", b"Basic dXNlcjpwYXNzdw===", b"Basic [REDACTED:http_credentials]="),
+    ("default", b"Basic dT8_Pjp-fn5-", b"Basic [REDACTED:http_credentials]"),
+    ("default", b'Authorization: Digest username="bob", response="hunter2"', b"Authorization: [REDACTED:authorization]"),
+    ("default", rb'{"m":"Authorization: Token token=\"hunter2\""}', b'{"m":"Authorization: [REDACTED:authorization]"}'),
+]  # fmt: skip
+
+
+STILL = (rb"\t:4111",)
+waiting = pytest.mark.xfail(strict=False, reason="found, and not mended yet")
+
+
+@pytest.mark.parametrize(
+    ("policy", "record", "left"),
+    [pytest.param(*case, marks=waiting if any(each in case[1] for each in STILL) else ()) for case in WRONG],
+)
+def test_it_is_right_now(policy: str, record: bytes, left: bytes) -> None:
+    assert by_engine(record + b"\n", policy)[0] == left + b"\n"
+    assert by_reference(record + b"\n", policy) == by_engine(record + b"\n", policy)
