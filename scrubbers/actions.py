@@ -40,15 +40,18 @@ def token(label: str) -> bytes:
 
 def _mask(keep_last: int) -> Replacer:
     def mask(value: bytes) -> bytes:
-        # Letters and digits become stars, separators stay: the format remains readable. Never all of a short value.
+        # Separators stay: the format remains readable. Never all of a short value; and nothing that a notation or an
+        # encoding would read otherwise than as itself.
         shown = min(keep_last, len(value) // 2)
-        hidden = value[: len(value) - shown]
-        return _ALNUM.sub(b"*", hidden) + value[len(hidden) :]
+        cut = len(value) - shown
+        return value[:cut].translate(_HIDDEN) + value[cut:].translate(_SHOWN)
 
     return mask
 
 
-_ALNUM = re.compile(rb"[0-9A-Za-z@\x80-\xff]")
+_SEPARATORS = b" .,:;/()+_-"
+_HIDDEN = bytes(byte if byte in _SEPARATORS else 0x2A for byte in range(256))
+_SHOWN = bytes(byte if byte in _SEPARATORS or (byte < 0x80 and chr(byte).isalnum()) else 0x2A for byte in range(256))
 
 
 def _hash(label: str, key: HashKey, canonical: Canonical) -> Replacer:

@@ -19,7 +19,7 @@ _MEMBER = re.compile(rb'"[ \t]*:[ \t]*(?:"(?!\[)[^"\\\n]*"|[-+.0-9A-Za-z]+)[ \t]
 _MEMBER_VALUE = re.compile(rb'"[ \t]*:[ \t]*("[^"\\\n]*"|[-+.0-9A-Za-z]+)[ \t]*(?:,[ \t]*|(?=\}))').match
 _INNER_MEMBER = re.compile(rb'\\"[ \t]*:[ \t]*(\\"[^"\\\n]*\\"|[-+.0-9A-Za-z]+)[ \t]*(?:,[ \t]*|(?=\}))').match
 _COLON = re.compile(rb"\"\s*[:=]").match
-_ESCAPED_QUOTE = re.compile(rb"\\+[\"']\s*[:=]|'\s*[:=]|\\+u|%").match
+_QUOTED = re.compile(rb"'\s*[:=]|%").match
 _KEEP_WINDOW = 128
 _HEX = b"0123456789abcdefABCDEF-"
 _AROUND_KEY = b"\\\"' \t"
@@ -179,7 +179,8 @@ class Locator:
             _lines(text, start, end, rule, findings)
             return
         replacement = rule.replace(value)
-        if before == 0x20 and text[start - 2] in _ALNUM:  # behind a word: no value of a key, and no JSON number
+        if before == 0x20 and text[start - 2] in _ALNUM and text[start - 3] != 0x5C:
+            # Behind a word: no value of a key, and no JSON number.
             findings.append((start, end, replacement, rule))
             return
         if (self._plan.keeps_all or not value.strip(_HEX)) and self._kept(text, start):
@@ -188,8 +189,8 @@ class Locator:
         if rule.bare and before != 0x22 and value.isdigit():
             head = text[max(0, start - 16) : start]
             close = head.rstrip(b" \t")
-            if close.endswith((b",", b"[", b"-", b"+", b".")):
-                doubts.append(start)  # an element of an array, or a part of a longer number
+            if close.endswith((b",", b"[", b"-", b"+", b".", b"\\n", b"\\r", b"\\t")):
+                doubts.append(start)  # an element of an array, a part of a longer number, escaped white space
                 return
             if close.endswith(b":"):
                 name = close[:-1].rstrip(b" \t")
@@ -223,7 +224,7 @@ class Locator:
         if assign is None:
             if text[end] == 0x5C and text[end + 1] == 0x22:
                 return self._inner_member(text, end, findings, doubts)
-            if _ESCAPED_QUOTE(text, end):
+            if text[end] == 0x5C or _QUOTED(text, end):
                 doubts.append(end)
             return 0
         for name in names_before(text, end):
@@ -245,14 +246,14 @@ class Locator:
         span = bare_value(text, at, name, end - len(name), assign[1])
         if span is None:
             return 0
-        if text[span[1]] == 0x5C or b"\\" in text[at : span[1]] or b"%" in text[at : span[1]]:
+        value = text[at : span[1]]
+        if text[span[1]] == 0x5C or b"\\" in value or b"%" in value or b'"' in value:
             doubts.append(at)
             return 0
         rule = self._rules[number]
-        value = text[at : span[1]]
         if (replacement := rule.replace(value)) != value:
             findings.append((*span, replacement, rule))
-        return 0
+        return span[1]
 
     def _decode(self, text: bytes, coded: list[int], doubts: list[int]) -> None:
         """Doubt the records in which something shows once they are decoded."""

@@ -24,8 +24,9 @@ from scrubbers.splice import Finding, splice
 Offsets: TypeAlias = Sequence[int]
 
 _ROUNDS = 12
+_COMMA = re.compile(rb"[ \t]*,[ \t]*").match
 _DOCUMENT = re.compile(rb'[{\[][ \t\r\n]*["{\[\]}0-9tfn-]')
-_MAX_DOCUMENTS = 64  # JSON documents looked for in one text
+_MOST, _MOST_LEFT = 20_000, 1_000  # findings in one record, in the first round and later: more are no accident
 
 
 class Unscrubbable(Exception):
@@ -83,8 +84,10 @@ class Reference:
     def scrub(self, record: bytes) -> tuple[bytes, list[Rule]]:
         """The record made clean, and the rules that found something; raises Unscrubbable."""
         counted: list[Rule] = []
-        for _ in range(_ROUNDS):
+        for number in range(_ROUNDS):
             findings, settled = self._pass(record)
+            if number and len(findings) > _MOST_LEFT:
+                break
             findings = [each for each in findings if record[each[0] : each[1]] != each[2]]
             counted += [rule for _, _, _, rule in findings if rule is not None]
             settled = settled and not any(
@@ -111,6 +114,8 @@ class Reference:
                 self._scalar(leaf, hits, findings)
             else:
                 self._text(leaf, hits, findings)
+        if len(findings) > _MOST:
+            raise Unscrubbable("too many findings")
         return _longest(findings, kept)
 
     # Unfolding
@@ -132,9 +137,8 @@ class Reference:
                     self._document(view, document, hits, pending, leaves, findings, kept)
             view.documents = documents
             leaves.append(view)
-            if b"\\" in text or b"%" in text:
-                for start, end in _between(documents, len(text)):
-                    pending.extend(self._decoded(view.part(start, end)))
+            if any(b"\\" in part or b"%" in part for part in _between(text, documents)):
+                pending.extend(self._decoded(view))
 
     def _decoded(self, view: View) -> Iterator[View]:
         for encoding in ENCODINGS:
@@ -219,6 +223,8 @@ class Reference:
         start, end = member.key[0] - 1, member.value[1]
         if number + 1 < len(members):
             end = members[number + 1].key[0] - 1
+        elif more := _COMMA(view.text, end):  # it is not the last one: what follows is cut off or broken
+            end = more.end()
         elif any(each is None or not each.delete for each in rules):
             # The last one goes with the comma behind the last member that stays; those between go by themselves.
             last = max(at for at, each in enumerate(rules) if each is None or not each.delete)
@@ -257,14 +263,17 @@ class Reference:
 
     def _text(self, view: View, hits: list[tuple[int, int]], findings: list[Finding]) -> None:
         text = view.text + b"\n"  # finders look one byte beyond
+        # In decoded text a backslash is one: the letter behind it is not that of an escape.
+        shapes = text.replace(b"\\", b"\0") if view.depth else text
+        covered = 0  # in the value of a key nothing more is to be found
         for end, what in hits:
-            if end > len(view.text) or _within(end - 1, view.documents):
+            if end > len(view.text) or end <= covered or _within(end - 1, view.documents):
                 continue
             if what >= KEY:
-                self._text_key(view, text, end, findings)
+                covered = self._text_key(view, text, end, findings)
             elif what != INTRODUCER:
                 for find, rule, _ in self._plan.finders[what]:
-                    span = find(text, end)
+                    span = find(shapes, end)
                     if span is not None:
                         self._shape(view, text, span, rule, findings)
 
@@ -287,32 +296,33 @@ class Reference:
         """Whether what begins at `start` in running text is the value of a key that is kept, and has its shape."""
         token = _KEPT_TOKEN.search(text, max(0, start - 128), start)
         at = token.start() if token else start
-        value = _KEPT_VALUE.match(text, at)
+        value = _KEPT_VALUE.match(text, at, at + _LONGEST_KEPT)
         head = text[max(0, at - 64) : at].rstrip(b"\\\"' \t")
-        if value is None or not head.endswith((b":", b"=")):
+        if value is None or len(value[0]) == _LONGEST_KEPT or not head.endswith((b":", b"=")):
             return False
         head = head[:-1].rstrip(b"\\\"' \t")
         return any(
             self._plan.kept(list(reversed(name.split(b"."))), value[0]) for name in names_before(head, len(head))
         )
 
-    def _text_key(self, view: View, text: bytes, end: int, findings: list[Finding]) -> None:
+    def _text_key(self, view: View, text: bytes, end: int, findings: list[Finding]) -> int:
+        """What a key in text names; tells how far its value reaches."""
         quoted = quoted_key(text, end)
         if quoted is not None:
             names, at = iter([text[quoted.key_start : end].lower()]), quoted.value_at
         else:
             assign = ASSIGN.match(text, end)
             if assign is None:
-                return
+                return 0
             names, at = names_before(text, end), assign.end()
         for name in names:
             number = self._plan.names.rule(name.split(b".")[::-1])
             if number is not None:
                 break
         else:
-            return
+            return 0
         if TOKEN.match(text, at + (text[at : at + 1] in (b'"', b"'"))):
-            return  # final
+            return 0  # final
         rule = self._plan.key_rules[number]
         value = value_at(text, at)
         inner: Span | None
@@ -324,46 +334,42 @@ class Reference:
             assert assign is not None
             inner = bare_value(text, at, name, end - len(name), assign[1])
         if inner is None or inner[0] >= len(view.text):
-            return
+            return 0
         inner = inner[0], min(inner[1], len(view.text))
         if quoted is not None and rule.delete:
             outer = quoted.member(text, value.outer if value else inner)
             if outer is not None:
                 findings.append((*view.span(*outer), b"", rule))
-                return
+                return inner[1]
         if inner[0] == inner[1]:
-            return  # an empty string
+            return 0  # an empty string
         replacement = rule.replace(text[inner[0] : inner[1]])
         if quoted is not None and (value is None or value.inner == value.outer):
             replacement = b'"' + replacement + b'"'
         findings.append((*view.span(*inner), view.quote(replacement), rule))
+        return inner[1]
 
 
 _KEPT_TOKEN = re.compile(rb"[^\\\"'\s:=,;&]+\Z")
+_LONGEST_KEPT = 512  # an identifier in text that is longer is none
 _KEPT_VALUE = re.compile(rb"[^\\\"'\s:=,;&]+")
 
 
 def _documents(text: bytes) -> Iterator[Document]:
     """The JSON objects and arrays that stand in a text, outermost only."""
-    at = 0
-    for _ in range(_MAX_DOCUMENTS):
-        first = _DOCUMENT.search(text, at)
-        if first is None:
-            return
+    first = _DOCUMENT.search(text)
+    while first is not None:
         document = parse(text, first.start())
-        if document is None:
-            at = first.start() + 1
-        else:
-            yield document
-            at = document.end
+        assert document is not None
+        yield document
+        first = _DOCUMENT.search(text, document.end)
 
 
-def _between(documents: list[Span], size: int) -> Iterator[Span]:
+def _between(text: bytes, documents: list[Span]) -> Iterator[bytes]:
     """The text around the documents: what is in them is decoded string by string."""
     at = 0
-    for start, end in [*documents, (size, size)]:
-        if start > at:
-            yield at, start
+    for start, end in [*documents, (len(text), len(text))]:
+        yield text[at:start]
         at = end
 
 

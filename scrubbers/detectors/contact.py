@@ -31,8 +31,8 @@ def _email(text: bytes, end: int) -> Span | None:
         left = len(head.rstrip(_LOCAL))
     start = at - len(head) + left
     before = text[start - 1] if start else 0x0A
-    if before == 0x5C and text[start] in b"bfnrt":
-        start += 1  # the letter of an escape
+    if before == 0x5C and text[start] in b"bfnrt" and _is_escape(text, start):
+        start += 1
     if text[start] in _MAY_BE_CUT:
         start = at - len(text[start:at].lstrip(_NOT_FIRST))
     if start == at:
@@ -43,6 +43,12 @@ def _email(text: bytes, end: int) -> Span | None:
     if text[stop - 1] in _FILES_END and domain[0].lower().endswith(_FILES):
         return None
     return start, stop
+
+
+def _is_escape(text: bytes, at: int) -> bool:
+    """Whether the letter there is that of an escape: an odd number of backslashes stands before it."""
+    head = text[max(0, at - 64) : at]
+    return (len(head) - len(head.rstrip(b"\\"))) % 2 == 1
 
 
 def _phone_international(text: bytes, end: int) -> Span | None:

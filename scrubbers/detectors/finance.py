@@ -72,11 +72,15 @@ def _card(text: bytes, end: int) -> Span | None:
     return None
 
 
-_PLAIN = re.compile(LEFT + rb"[2-6][0-9]{11,18}" + RIGHT).match
+_NO_FRACTION = rb"(?<![0-9]\.)"  # 0.4532015112830366 is a ratio
+_PLAIN = re.compile(LEFT + _NO_FRACTION + rb"[2-6][0-9]{11,18}" + RIGHT).match
 _GROUPED = re.compile(
-    LEFT + rb"[2-6][0-9]{3}(?:([ -]?)[0-9]{4}([ -]?)[0-9]{4}[ -]?[0-9]{1,4}|[ -][0-9]{6}[ -][0-9]{4,5})" + RIGHT
+    LEFT
+    + _NO_FRACTION
+    + rb"[2-6][0-9]{3}(?:([ -]?)[0-9]{4}([ -]?)[0-9]{4}[ -]?[0-9]{1,4}|[ -][0-9]{6}[ -][0-9]{4,5})"
+    + RIGHT
 ).match
-_GROUPED_LONG = re.compile(LEFT + rb"[2-6][0-9]{3}(?:[ -]?[0-9]{4}){3}[ -]?[0-9]{1,3}" + RIGHT).match
+_GROUPED_LONG = re.compile(LEFT + _NO_FRACTION + rb"[2-6][0-9]{3}(?:[ -]?[0-9]{4}){3}[ -]?[0-9]{1,3}" + RIGHT).match
 
 
 def _iban(text: bytes, end: int) -> Span | None:

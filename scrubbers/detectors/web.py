@@ -83,7 +83,7 @@ def _jwt(text: bytes, end: int) -> Span | None:
     return found.span() if found else None
 
 
-_JWT = re.compile(rb"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*")
+_JWT = re.compile(rb"(?:(?<![0-9A-Za-z_-])|(?<=\\[bfnrt]))eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*")
 
 
 def _http_credentials(text: bytes, end: int) -> Span | None:
@@ -101,8 +101,11 @@ def _http_credentials(text: bytes, end: int) -> Span | None:
 _CREDENTIALS = re.compile(rb" {0,8}([A-Za-z0-9._~+/-]+={0,2})")
 
 
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+
+
 def _is_basic(value: bytes) -> bool:
-    value = value.rstrip(b"=")
+    value = value.rstrip(b"=").translate(_URL_SAFE)
     try:
         return len(value) >= 4 and b":" in base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
     except (binascii.Error, ValueError):

@@ -2,7 +2,8 @@
 
 - `=`: up to white space or a quote; a `&`, `;` or `,` ends it where another `key=` follows (in a query string any `&`
   or `#` does);
-- `:`: one token; after the name of an HTTP header that carries credentials, the rest of the line;
+- `:`: one token; after the name of an HTTP header that carries credentials, the rest of the line, or of the quotes that
+  the header stands in;
 - a quoted value ends at its closing quote; an object or array at its closing bracket.
 """
 
@@ -27,7 +28,8 @@ _HEADERS = frozenset().union(
 _TOKEN_END = re.compile(rb"[&;,](?= ?[A-Za-z0-9_.%\[\]-]+=)")
 _BARE = re.compile(rb"[^\s\"']+")
 _QUERY = re.compile(rb"[^\s\"'&#]+")
-_LINE = re.compile(rb"[^\"\r\n]+")
+_LINE = re.compile(rb"[^\r\n]+")
+_QUOTED_LINE = {0x22: re.compile(rb"[^\"\r\n]+"), 0x27: re.compile(rb"[^'\r\n]+")}
 _CLOSING = b",;)]}>"
 _CLOSING_PROSE = _CLOSING + b"."
 
@@ -45,6 +47,8 @@ def names_before(text: bytes, end: int) -> Iterator[bytes]:
     yield name
     if before and head[before - 1] == 0x20 and (words := _WORDS.search(head)):
         parts = words[0].split(b" ")
+        if head[: words.start()].endswith(b"\\") and parts[0][:1] in (b"b", b"f", b"n", b"r", b"t"):
+            parts[0] = parts[0][1:]
         for count in range(2, len(parts) + 1):
             yield b" ".join(parts[-count:])
 
@@ -55,7 +59,8 @@ def bare_value(text: bytes, at: int, name: bytes, name_start: int, sign: bytes) 
         found = _QUERY.match(text, at)
         return found.span() if found else None
     if sign.startswith(b":") and name in _HEADERS:
-        found = _LINE.match(text, at)
+        # A header that stands in quotes (`-H "Cookie: …"`) ends with them; else quotes are of its value.
+        found = _QUOTED_LINE.get(text[name_start - 1] if name_start else 0, _LINE).match(text, at)
         return (at, at + len(found[0].rstrip())) if found else None
     found = _BARE.match(text, at)
     if found is None:

@@ -48,7 +48,10 @@ class _Open:
 
 
 def parse(text: bytes, at: int = 0) -> Document | None:
-    """The object or array that begins at `at` (after white space), or None where there is no whole one."""
+    """The object or array that begins at `at` (after white space), or None where none does.
+
+    JSON that is cut off or broken is read as far as it goes: its `end` is there, and what is open has what was read.
+    """
     first = _OPEN(text, at)
     if first is None:
         return None
@@ -64,7 +67,7 @@ def parse(text: bytes, at: int = 0) -> Document | None:
         if match is None:
             closing = _NEXT(text, at) if empty else None
             if closing is None or closing[1] == b",":
-                return None
+                return _cut_off(document, at, current, outer)
             at = closing.end() - 1
         else:
             at = match.end()
@@ -84,7 +87,7 @@ def parse(text: bytes, at: int = 0) -> Document | None:
                 start -= 1
             else:
                 if not _SCALAR(text, start, end):
-                    return None
+                    return _cut_off(document, start, current, outer)
                 scalars.append((start, end))
             if members is not None:
                 members.append(Member(current.key_path, current.key, (start, at)))
@@ -93,12 +96,12 @@ def parse(text: bytes, at: int = 0) -> Document | None:
         while True:
             closing = _NEXT(text, at)
             if closing is None:
-                return None
+                return _cut_off(document, at, current, outer)
             at = closing.end()
             if closing[1] == b",":
                 break
             if (current.members is not None) is not (closing[1] == b"}"):
-                return None
+                return _cut_off(document, at - 1, current, outer)
             if current.members is not None:
                 objects.append(current.members)
             if not outer:
@@ -108,3 +111,9 @@ def parse(text: bytes, at: int = 0) -> Document | None:
             current = outer.pop()
             if current.members is not None:
                 current.members.append(Member(current.key_path, current.key, (start, at)))
+
+
+def _cut_off(document: Document, at: int, current: _Open, outer: list[_Open]) -> Document:
+    document.objects += [each.members for each in (current, *reversed(outer)) if each.members]
+    document.end = at
+    return document
