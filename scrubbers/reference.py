@@ -126,7 +126,7 @@ class Reference:
             view = pending.pop()
             text = view.text
             if view.literal and b"\\" in text:
-                pending.append(self._decode(view, JSON, view.quotes))
+                pending.extend(self._decode(view, JSON, view.quotes))
                 continue
             documents: list[Span] = []
             if b"{" in text or b"[" in text:
@@ -143,14 +143,17 @@ class Reference:
     def _decoded(self, view: View) -> Iterator[View]:
         for encoding in ENCODINGS:
             if encoding.unit.search(view.text):
-                yield self._decode(view, encoding, view.quotes + (encoding is JSON))
+                yield from self._decode(view, encoding, view.quotes + (encoding is JSON))
 
-    def _decode(self, view: View, encoding: Encoding, quotes: int) -> View:
+    def _decode(self, view: View, encoding: Encoding, quotes: int) -> Iterator[View]:
         if view.depth == MAX_DEPTH:
-            raise Unscrubbable("encoded too deep")
+            plain = decode(view.text)
+            if plain is None or any(hit & WHAT != INTRODUCER for hit in self._plan.scan(plain + b"\n")):
+                raise Unscrubbable("encoded too deep")
+            return
         text, inner = decode_mapped(view.text, encoding)
         outer = view.offsets
-        return View(text, array("L", (outer[at] for at in inner)), view.depth + 1, quotes)
+        yield View(text, array("L", (outer[at] for at in inner)), view.depth + 1, quotes)
 
     def _document(
         self,

@@ -106,6 +106,7 @@ _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 def _is_basic(value: bytes) -> bool:
     value = value.rstrip(b"=").translate(_URL_SAFE)
+    value = value[: len(value) - (len(value) % 4 == 1)]  # what follows it is no part of it
     try:
         return len(value) >= 4 and b":" in base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
     except (binascii.Error, ValueError):
