@@ -1,6 +1,7 @@
 """A worker process: its share of the sources, one scrubber, one way into the spool."""
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -51,6 +52,9 @@ async def work(task: WorkerTask, channel: Channel) -> None:
             sources = [tasks.create_task(source.run(pipeline.put)) for source in _sources(task, spool, scrubbing)]
             commands = tasks.create_task(_obey(channel, scrubbing, sources))
             channel.send(Using(task.policy.fingerprint))
+            # What is there now stays for good: looking at it again and again cost 5 to 8 % of scrubbing.
+            gc.collect()
+            gc.freeze()
             channel.send(Ready())
             await asyncio.gather(*sources, return_exceptions=True)
             pipeline.finish()

@@ -17,7 +17,6 @@ from tests.docs.blocks import CHECKOUT, Block, Terminal, blocks, commands_in, st
 
 MANUAL = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 PAGES = [*MANUAL, *sorted((CHECKOUT / "docs").glob("*/*.md"))]
-AWAITED = {"performance.md"}  # comes with its measurements
 LANGUAGES = {"console", "sh", "yaml", "python", "text"}
 
 
@@ -102,7 +101,7 @@ def test_the_examples_in_the_help_are_valid_command_lines(path: str, epilog: str
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", re.sub(r"`[^`]*`", "", text))
-    local = [link for link in links if "://" not in link and link not in AWAITED]
+    local = [link for link in links if "://" not in link]
     assert [link for link in local if not (page.parent / link).exists()] == []
 
 
