@@ -29,6 +29,7 @@ _OPENS = _ALNUM | frozenset(b"+")  # what a guard that was not there may stand b
 _CLOSES = _ALNUM | frozenset(b".-:")  # and behind
 _PARTS = frozenset(b'"\t\r\n,;&}])')  # behind what is masked: what is left of it makes nothing new with what follows
 _BEFORE_KEY = frozenset(b"{,")
+_ESCAPED_SPACE = (b"\\n", b"\\r", b"\\t")
 _LONGEST_KEY = 96
 
 
@@ -189,12 +190,13 @@ class Locator:
         if rule.bare and before != 0x22 and value.isdigit():
             head = text[max(0, start - 16) : start]
             close = head.rstrip(b" \t")
-            if close.endswith((b",", b"[", b"-", b"+", b".", b"\\n", b"\\r", b"\\t")):
+            if close.endswith((b",", b"[", b"-", b"+", b".", *_ESCAPED_SPACE)):
                 doubts.append(start)  # an element of an array, a part of a longer number, escaped white space
                 return
             if close.endswith(b":"):
                 name = close[:-1].rstrip(b" \t")
-                if len(head) - len(close) > 8 or name.endswith(b'\\\\"') or text[end] not in b",}] \t\r\n":
+                odd = name.endswith((b'\\\\"', *_ESCAPED_SPACE)) or len(head) - len(close) > 8
+                if odd or text[end] not in b",}] \t\r\n":
                     doubts.append(start)
                     return
                 if name.endswith(b'"'):
