@@ -211,7 +211,7 @@ def _digits(text: str) -> str:
 
 
 _NETWORKS = re.compile(r"4\d{15}|5[1-5]\d{14}|3[47]\d{13}|6011\d{12}")
-_FREE_NUMBER = r"(?<![A-Za-z0-9.+\\-])(?<![0-9] )"
+_FREE_NUMBER = r"(?<![A-Za-z0-9.+%\\-])(?<![0-9] )"
 _END_NUMBER = r"(?![A-Za-z0-9])(?![ .-][0-9])"
 
 

@@ -45,6 +45,10 @@ WRONG: list[tuple[str, bytes, bytes]] = [
     ("default", rb'{"a":"x\npass word=hunter2"}', rb'{"a":"x\npass word=[REDACTED:password]"}'),
     ("default", b'{"db":{"statement":{"parameters":"hunter2"}},"x":', b'{"db":{"statement":{}},"x":'),
     ("default", b"[1] " * 64 + b'{"db":{"statement":{"parameters":"hunter2"}}}', b"[1] " * 64 + b'{"db":{"statement":{}}}'),
+    # Identifiers are kept, however white space around them is written.
+    ("default", rb'{"log":"{\"traceid\":\t\"4000000000000002\"}\n"}', rb'{"log":"{\"traceid\":\t\"4000000000000002\"}\n"}'),
+    # Our own tokens are final in a URL, too.
+    ("default", b"://[REDACTED:email]@", b"://[REDACTED:email]@"),
     # Credentials, however they are written.
     ("default", b"Basic dXNlcjpwYXNzdw===", b"Basic [REDACTED:http_credentials]="),
     ("default", b"Basic dT8_Pjp-fn5-", b"Basic [REDACTED:http_credentials]"),
@@ -53,7 +57,7 @@ WRONG: list[tuple[str, bytes, bytes]] = [
 ]  # fmt: skip
 
 
-STILL = (rb"\t:4111",)
+STILL = (b"traceid", b"://[REDACTED")
 waiting = pytest.mark.xfail(strict=False, reason="found, and not mended yet")
 
 
@@ -64,3 +68,9 @@ waiting = pytest.mark.xfail(strict=False, reason="found, and not mended yet")
 def test_it_is_right_now(policy: str, record: bytes, left: bytes) -> None:
     assert by_engine(record + b"\n", policy)[0] == left + b"\n"
     assert by_reference(record + b"\n", policy) == by_engine(record + b"\n", policy)
+
+
+@waiting
+def test_what_is_escaped_deeper_than_is_decoded_is_quarantined_by_both_paths() -> None:
+    record = b"@" + b"\\" * 16 + b'"\n'
+    assert by_engine(record) == by_reference(record) == (b"", {}, (0,))
