@@ -581,6 +581,15 @@ def wrapped_records(draw: Draw) -> Planted:
 
 planted = st.one_of(json_records(), text_records(), wrapped_records())
 
+
+@st.composite
+def cut_off(draw: Draw) -> tuple[Planted, bytes]:
+    """A record, and what is left of it where it was cut off: long lines are, and the parts of CRI."""
+    whole = draw(planted)
+    size = len(whole.record)
+    return whole, whole.record[: draw(st.integers(size // 3, size))]
+
+
 # Records in which personal data stand close together: only that they go can be asked for
 
 _TIGHT = st.sampled_from([" ", ",", ", ", "\t", "|", ";", "/", "(", "=", '"', "'", "  "]).map(plain)
@@ -681,5 +690,6 @@ framed = st.builds(
 )
 any_record = st.one_of(
     planted.map(lambda each: each.record), crowded().map(lambda each: each.record), garbage, garbage, json_garbage,
-    nested_garbage, mutated(), mutated(), framed, clean_records(), st.binary(max_size=60),
+    nested_garbage, mutated(), mutated(), cut_off().map(lambda each: each[1]), framed, clean_records(),
+    st.binary(max_size=60),
 ).map(lambda record: record.replace(b"\n", b" "))  # fmt: skip

@@ -88,7 +88,8 @@ def by_reference(block: bytes, policy: str = "default") -> Outcome:
         body.append(clean + b"\n")
         counts.update((rule.name, rule.action) for rule in rules)
     whole = b"".join(body)
-    return (whole if block.endswith(b"\n") or not whole else whole[:-1]), dict(counts), tuple(out)
+    unended = not block.endswith(b"\n") and len(lines) - 1 not in out
+    return (whole[:-1] if unended else whole), dict(counts), tuple(out)
 
 
 def by_engine(block: bytes, policy: str = "default") -> Outcome:
