@@ -41,6 +41,7 @@ class Checkpoint(msgspec.Struct, frozen=True, omit_defaults=True):
     path: str  # where the records were written, before any rotation
     home: str  # family of the file's real path: files of one family have one worker
     mark: Mark
+    packed: bool = False  # the file is compressed
     ended: tuple[Ended, ...] = ()
     """Contents that the file held before, the newest last, while no copy of them has turned up."""
     follows: tuple[str, ...] = ()

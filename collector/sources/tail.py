@@ -63,7 +63,7 @@ class Tail:
 
     def resume(self, epoch: int, checkpoint: Checkpoint) -> None:
         """Go on where a committed position says, if the file still is what it was then."""
-        self.epoch, self.mark = epoch, checkpoint.mark
+        self.epoch, self.mark, self.packed = epoch, checkpoint.mark, checkpoint.packed
         self.path = checkpoint.path if checkpoint.mark.offset else self.seen
         self.contents, self.follows, self._handed = checkpoint.ended, checkpoint.follows, checkpoint.mark.offset
         self._origin = self._name()
@@ -88,7 +88,7 @@ class Tail:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        return Checkpoint(text(self.path), self.home, self.mark, self.contents, self.follows)
+        return Checkpoint(text(self.path), self.home, self.mark, self.packed, self.contents, self.follows)
 
     @property
     def position(self) -> Position:
@@ -104,8 +104,10 @@ class Tail:
     def open(self) -> Content:
         if self._content is None:
             self._content = self._find()
+            # A compressed copy may have got the very inode of what it is a copy of.
+            another = bool(self.mark.offset) and self._content.fixed != self.packed
             self.packed = self._content.fixed
-            before = self._prints.before(self.mark, self._content)
+            before = None if another else self._prints.before(self.mark, self._content)
             if before is None:
                 self._roll_over()
             else:

@@ -91,18 +91,18 @@ class Tracker:
         known = self._history.of(key)
         if not any(point.home == home for point in known):
             for point in known:
-                if point.mark.offset and self._holds(file, point.mark):
+                if point.mark.offset and self._holds(file, point):
                     return point.home
         return home
 
-    def _holds(self, file: Found, mark: Mark) -> bool:
-        """Whether a file's content is the one that the mark was made in; also if that cannot be found out."""
+    def _holds(self, file: Found, point: Checkpoint) -> bool:
+        """Whether a file still is what a checkpoint was made of; also if that cannot be found out."""
         try:
             content = open_content(file.path)
         except OSError:
             return True
         try:
-            return self._prints.before(mark, content) is not None
+            return content.fixed == point.packed and self._prints.before(point.mark, content) is not None
         except OSError:
             return True
         finally:
