@@ -476,7 +476,7 @@ def _objects(draw: Draw, level: int, depth: int) -> Written:
     space = (
         st.one_of(_SPACE, st.sampled_from(["\n", "\n ", "\n  "])) if level else _SPACE
     )  # printed nicely, it is in lines
-    before, colon, after = draw(space), draw(space), draw(space)
+    before, colon, after, last = draw(space), draw(space), draw(space), draw(space)
     for _ in range(draw(st.integers(0, 4))):
         what = draw(st.integers(0, 5))
         if what <= 1:
@@ -503,7 +503,7 @@ def _objects(draw: Draw, level: int, depth: int) -> Written:
             secrets += written.secrets
             clean += written.clean if level == 0 else ()
     # What a name said twice leaves is not compared (readers differ): the tree keeps the last.
-    return Written("{" + after + f"{after},{after}".join(parts) + after + "}", left, tuple(secrets), tuple(clean))
+    return Written("{" + after + f"{after},{after}".join(parts) + last + "}", left, tuple(secrets), tuple(clean))
 
 
 @st.composite
