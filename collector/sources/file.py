@@ -141,8 +141,10 @@ class FileSource:
             self._paths[str(Path(tail.seen).absolute())] = self._paths[tail.real_path] = key
             if tail.more or tail.last:
                 self._enqueue(key)
-            if tail.is_open:
-                self._open.setdefault(key, tail)
+            if tail.is_open and self._open.get(key) is not tail:
+                self._open[key] = tail
+        for key in [key for key, tail in self._open.items() if not tail.is_open]:
+            del self._open[key]
         self._limit_open()
         self._roots = Roots.of(self._options.include, {tail.real_path for tail in self._tracker.tails.values()})
         ended = self._clock()

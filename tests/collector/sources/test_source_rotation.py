@@ -132,7 +132,7 @@ def test_every_line_exactly_once(gate: Any, part: int) -> None:
         check(gate, f"{SEED}-{number}")
 
 
-@pytest.mark.soak  # about one history in a thousand still loses a file that is renamed while it is compressed
+@pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_every_line_exactly_once_at_length(gate: Any) -> None:
     """ROTATION_SEED gives other histories than the everyday ones."""
