@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TypeAlias
 
 Span: TypeAlias = tuple[int, int]
@@ -13,6 +14,14 @@ RIGHT = rb"(?![0-9A-Za-z])"
 
 
 Find: TypeAlias = Callable[[bytes, int], Span | None]
+
+
+class Confidence(IntEnum):
+    """How sure a finding is; a policy sets how sure it must be."""
+
+    SHAPE = 1  # it looks like one
+    CONTEXT = 2  # and a word beside it says so
+    CHECKSUM = 3  # its check digits are right, or its form is that of nothing else
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,6 +40,7 @@ class Trigger:
 
     expression: bytes
     find: Find
+    confidence: Confidence = Confidence.SHAPE
     guarded: bool = False
     caseless: bool = False
     last: bytes = b""
@@ -45,12 +55,17 @@ GROUPS_OF_THREE = rb"[0-9][0-9][0-9][) .-][0-9 .-][0-9][0-9-][0-9 .-][0-9 .-]"
 """Three digits, then more digits in groups: nine bytes, blurred so that one chain serves several number plans."""
 
 
+def _never(_value: bytes) -> bool:
+    return False
+
+
 @dataclass(slots=True, frozen=True)
 class Detector:
     """Finds personal data of one shape in text.
 
     `bare`: the thing can be digits alone, so it may stand as a JSON number.
     `unmistakable`: it is in one line, begins with no `[`, and holds a byte that hexadecimal identifiers do not have.
+    `documented`: whether a value is one that was published for tests and examples, and belongs to nobody.
     """
 
     name: str
@@ -61,6 +76,7 @@ class Detector:
     canonical: Callable[[bytes], bytes] = bytes.lower
     bare: bool = False
     unmistakable: bool = False
+    documented: Callable[[bytes], bool] = _never
 
 
 def digits(value: bytes) -> bytes:
