@@ -31,14 +31,14 @@ class Diff:
         self._console.file.flush()
 
     def _pair(self, number: int, old: bytes, new: bytes | None) -> None:
-        before = _printable(old)
+        before = printable(old)
         if new is None:
             self._print(f"- {number}: ", before, 0, len(before), "red")
             self._console.print(f"  {number}: withheld", style="yellow")
             return
-        after = _printable(new)
-        start = _common(before, after)
-        end = _common(before[start:][::-1], after[start:][::-1])
+        after = printable(new)
+        start = common(before, after)
+        end = common(before[start:][::-1], after[start:][::-1])
         self._print(f"- {number}: ", before, start, len(before) - end, "red")
         self._print(f"+ {number}: ", after, start, len(after) - end, "green")
 
@@ -48,11 +48,11 @@ class Diff:
         self._console.print(text.append(line[end:], style="dim"))
 
 
-def _common(one: str, other: str) -> int:
+def common(one: str, other: str) -> int:
     """The length of what both start with."""
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _printable(line: bytes) -> str:
+def printable(line: bytes) -> str:
     """A record must not be able to steer the terminal."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", line.decode(errors="backslashreplace"))

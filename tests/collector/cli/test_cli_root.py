@@ -26,6 +26,8 @@ COMMANDS = [
     ("policy", "check"),
     ("policy", "explain"),
     ("policy", "schema"),
+    ("policy", "show"),
+    ("policy", "test"),
     ("quarantine",),
     ("quarantine", "list"),
     ("quarantine", "show"),

@@ -1,4 +1,4 @@
-"""`sluicegate policy`: show, check, explain and describe the scrubbing policy."""
+"""`sluicegate policy explain`: which rule found which bytes of a line, by which tier, and what becomes of them."""
 
 import sys
 from collections.abc import Iterator
@@ -11,59 +11,16 @@ if TYPE_CHECKING:
     from collector.cli.terminal import Console
     from scrubbers import Scrubber
 
-app = typer.Typer(
-    name="policy",
-    help="Show, check, explain and describe the scrubbing policy.",
-    epilog="""\
-Examples:
-
-    $ sluicegate policy show > policy.yaml      # the default, to start from
-    $ sluicegate policy check policy.yaml
-    $ sluicegate policy explain 'user=jane@example.com from 203.0.113.9'
-""",
-    no_args_is_help=True,
-)
-
-MAX_LINE_BYTES = 1 << 20
-
-
-@app.command(
-    epilog="""\
-Examples:
-
-    $ sluicegate policy check policy.yaml
-"""
-)
-def check(file: Annotated[Path, typer.Argument(help="The policy file.")]) -> None:
-    """Read and compile a policy as `run` would, and tell every mistake at once."""
-    from scrubbers import Scrubber, load_policy
-
-    scrubber = Scrubber(load_policy(file))
-    print(f"{file}: a valid policy, fingerprint {scrubber.fingerprint}")
-
-
-@app.command(
-    epilog="""\
-Examples:
-
-    $ sluicegate policy show > policy.yaml      # to start from
-"""
-)
-def show() -> None:
-    """Print the default policy, with its comments."""
-    from scrubbers.policy import DEFAULT
-
-    print(DEFAULT.read_text(encoding="utf-8"), end="")
-
-
-@app.command(
-    epilog="""\
+EPILOG = """\
 Examples:
 
     $ sluicegate policy explain 'user=jane@example.com from 203.0.113.9'
     $ head -3 app.log | sluicegate policy explain --policy policy.yaml
 """
-)
+
+MAX_LINE_BYTES = 1 << 20
+
+
 def explain(
     lines: Annotated[list[str] | None, typer.Argument(help="Lines to explain; none: the lines of stdin.")] = None,
     policy: Annotated[Path | None, typer.Option(help="A policy file instead of the default policy.")] = None,
@@ -104,21 +61,3 @@ def shape(value: bytes) -> str:
     text = value.decode(errors="replace")
     shown = "".join("9" if c.isdigit() else "x" if c.isalpha() or not c.isprintable() else c for c in text[:40])
     return shown + ("…" if len(text) > 40 else "")
-
-
-@app.command(
-    epilog="""\
-Examples:
-
-    $ sluicegate policy schema > policy.schema.json  # then, on top of policy.yaml, for editors:
-    # yaml-language-server: $schema=policy.schema.json
-"""
-)
-def schema() -> None:
-    """Print the JSON Schema of the policy file."""
-    import json
-
-    from scrubbers import Policy
-    from settings import schema
-
-    print(json.dumps(schema(Policy), indent=2))

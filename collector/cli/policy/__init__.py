@@ -1,0 +1,28 @@
+"""`sluicegate policy`: everything for the writer of a policy, one module a command."""
+
+import typer
+
+from collector.cli.policy import describe, explain, test
+
+app = typer.Typer(
+    name="policy",
+    help="Write, test, explain, measure and compare scrubbing policies.",
+    epilog="""\
+Examples:
+
+    $ sluicegate policy show > policy.yaml      # the default, to start from
+    $ sluicegate policy check policy.yaml
+    $ sluicegate policy explain 'user=jane@example.com from 203.0.113.9'
+    $ sluicegate policy test policy.test.yaml
+""",
+    no_args_is_help=True,
+)
+
+for name, command, epilog in (
+    ("check", describe.check, describe.CHECK),
+    ("show", describe.show, describe.SHOW),
+    ("schema", describe.schema, describe.SCHEMA),
+    ("explain", explain.explain, explain.EPILOG),
+    ("test", test.run_cases, test.EPILOG),
+):
+    app.command(name, epilog=epilog)(command)
