@@ -20,7 +20,7 @@ from docs.rendering.command_page import command_line, exit_codes
 from docs.rendering.markdown import fence, page
 from docs.rendering.settings_page import keys
 from scrubbers import Policy
-from scrubbers.policy import DEFAULT
+from scrubbers.policy_file import PRESETS
 from settings import schema
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -47,7 +47,7 @@ def _configuration() -> str:
 
 
 def _policy() -> str:
-    default = fence("yaml", DEFAULT.read_text(encoding="utf-8"))
+    default = fence("yaml", PRESETS["default"].read_text(encoding="utf-8"))
     head = "## The default policy"
     return page("Policy", POLICY, keys(Policy, "The file"), head, "In force where no policy is given.", default)
 

@@ -7,6 +7,7 @@ scrubber.scrub(b'{"email":"x@y.io","n":1.10}\\n').body  # b'{"n":1.10}\\n'
 """
 
 from scrubbers.engine import Quarantined, Scrubbed, Scrubber
-from scrubbers.policy import Policy, load_policy
+from scrubbers.policy import Policy
+from scrubbers.policy_file import load_policy
 
 __all__ = ["Policy", "Quarantined", "Scrubbed", "Scrubber", "load_policy"]

@@ -54,6 +54,8 @@ class Plan:
     """A policy made ready: databases, rules, names. Built once per process; scanning releases the GIL."""
 
     def __init__(self, policy: Policy) -> None:
+        if policy.extends:
+            raise ValueError("a policy that extends others is made whole by load_policy")
         named = [(name, rule) for rule in policy.keys for name in rule.names]
         self.names = Names((name,) for name, _ in named)
         self.key_rules = [
@@ -82,7 +84,7 @@ class Plan:
 
     def _compile(self, policy: Policy) -> tuple[list[hyperscan.Database], hyperscan.Database]:
         watched: list[tuple[Trigger, Finder]] = []
-        for pattern in policy.patterns:
+        for pattern in {rule.name: rule for rule in reversed(policy.patterns)}.values():  # the first of a name decides
             detector = DETECTORS[pattern.detector]
             replace = replacer(pattern.action, detector.name, pattern.keep_last, policy.hash, detector.canonical)
             rule = Rule(detector.name, pattern.action.value, replace, token(detector.name), bare=detector.bare)

@@ -1,18 +1,15 @@
-"""The policy: what is personal, and what is done with it. One YAML file, or the default beside this module."""
+"""The policy: what is personal, and what is done with it. See `policy_file.py` for how it is read and extended."""
 
 import hashlib
 import re
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import regex
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from scrubbers.detectors import DETECTORS
-from settings import Secret, Settings, load, refuse
-
-DEFAULT = Path(__file__).with_name("default.yaml")
+from settings import Secret, Settings, refuse
 
 
 class Action(StrEnum):
@@ -44,7 +41,20 @@ def _shape(value: str) -> str:
     return value
 
 
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 KeyName = Annotated[str, AfterValidator(_name)]
+
+OneOrMany = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_one_or_many),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}], "examples": ["default"]}
+    ),
+]
+"""A list of names, or a single one without brackets."""
 
 
 class KeyRule(Settings):
@@ -67,6 +77,11 @@ class PatternRule(Settings):
     )
     keep_last: int = Field(4, ge=0, le=8, description="For `mask`: how many characters stay readable at the end.")
 
+    @property
+    def name(self) -> str:
+        """As it is counted, and as tokens name it."""
+        return self.detector
+
 
 class KeepRule(Settings):
     """Identifiers that patterns leave alone: the key *and* the shape must match."""
@@ -84,10 +99,27 @@ class HashKey(Settings):
     version: str = Field("k1", pattern=r"^[a-z][a-z0-9]{0,7}$", description="Stands in every token, for rotation.")
 
 
+class Disable(Settings):
+    """What a policy does not take over from those that it extends."""
+
+    keys: tuple[KeyName, ...] = ()
+    """Names of key rules."""
+    patterns: tuple[str, ...] = ()
+    """Names of pattern rules."""
+    keep: tuple[KeyName, ...] = ()
+    """Names of identifiers that would be kept."""
+
+
 class Policy(Settings):
-    """One policy file."""
+    """One policy file; once loaded, with all that it extends in it: `extends` and `disable` are then empty."""
 
     version: Literal[1] = Field(1, description="The version of this format.")
+    extends: OneOrMany = Field(
+        (),
+        description="Policies to start from: `default`, `strict`, `secrets-only`, `gdpr`, `pci`, or files "
+        "(`./base.yaml`, relative to this one). The rules of this file come before theirs.",
+    )
+    disable: Disable = Field(default_factory=Disable, description="What is not taken over from `extends`.")
     mode: Literal["enforce", "observe"] = Field("enforce", description="`observe` counts findings and changes nothing.")
     keys: tuple[KeyRule, ...] = Field((), description="Names whose value is personal.")
     patterns: tuple[PatternRule, ...] = Field((), description="Detectors that find personal data by its shape.")
@@ -96,6 +128,8 @@ class Policy(Settings):
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Self:
+        if self.extends:
+            return self  # it is asked again once it is whole
         actions = [*(rule.action for rule in self.keys), *(rule.action for rule in self.patterns)]
         hashing = Action.HASH in actions
         if hashing and self.hash is None:
@@ -108,8 +142,3 @@ class Policy(Settings):
     def fingerprint(self) -> str:
         """16 hex digits that change with anything that changes the output, except the hash key itself."""
         return hashlib.sha256(self.model_dump_json(exclude={"hash": {"key"}}).encode()).hexdigest()[:16]
-
-
-def load_policy(path: Path | str | None = None) -> Policy:
-    """The policy in a file, or the default one; raises settings.SettingsError with everything wrong in it."""
-    return load(Path(path) if path else DEFAULT, Policy)

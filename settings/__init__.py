@@ -12,7 +12,7 @@ path and what to write instead.
 from settings.document import Node, Plain
 from settings.errors import Problem, SettingsError
 from settings.json_schema import schema
-from settings.loader import load, loads, read, validate
+from settings.loader import load, loads, read, validate, validate_data
 from settings.types import ByteSize, Duration, Secret, Settings, parse_duration, refuse, show_bytes, show_duration
 from settings.writing import to_yaml
 
@@ -35,4 +35,5 @@ __all__ = [
     "show_duration",
     "to_yaml",
     "validate",
+    "validate_data",
 ]

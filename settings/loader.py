@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -59,8 +59,13 @@ def tree(text: str, name: str, env: Mapping[str, str] | None = None) -> Node:
 
 def validate(root: Node, model: type[Model], name: str) -> Model:
     """Check a tree against a model; `name` stands for the file in errors. Raises SettingsError."""
+    return validate_data(root.plain(), root, model, name)
+
+
+def validate_data(data: Any, root: Node, model: type[Model], name: str) -> Model:
+    """Check data that was made of the tree and of other files; problems are placed in the tree where they fit."""
     try:
-        return model.model_validate(root.plain())
+        return model.model_validate(data)
     except ValidationError as error:
         shape = Shape.of(model)
         secrets = hidden_values(root)

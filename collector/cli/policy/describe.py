@@ -14,7 +14,9 @@ Examples:
 SHOW = """\
 Examples:
 
-    $ sluicegate policy show > policy.yaml      # to start from
+    $ sluicegate policy show > policy.yaml      # the default, to start from
+    $ sluicegate policy show gdpr
+    $ sluicegate policy show --merged policy.yaml
 """
 
 SCHEMA = """\
@@ -33,11 +35,20 @@ def check(file: Annotated[Path, typer.Argument(help="The policy file.")]) -> Non
     print(f"{file}: a valid policy, fingerprint {scrubber.fingerprint}")
 
 
-def show() -> None:
-    """Print the default policy, with its comments."""
-    from scrubbers.policy import DEFAULT
+def show(
+    policy: Annotated[
+        str, typer.Argument(help="A preset (default, strict, secrets-only, gdpr, pci), or a policy file.")
+    ] = "default",
+    merged: Annotated[
+        bool, typer.Option("--merged", help="With all that it extends in it, and where each rule comes from.")
+    ] = False,
+) -> None:
+    """Print a policy: as it was written, with its comments, or merged with what it extends."""
+    from scrubbers.policy_file import path_of, read_policy
+    from settings.loader import read_text
 
-    print(DEFAULT.read_text(encoding="utf-8"), end="")
+    path = path_of(policy)
+    print(read_policy(path).as_yaml() if merged else read_text(path), end="")
 
 
 def schema() -> None:
