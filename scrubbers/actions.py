@@ -1,44 +1,130 @@
-"""What happens to a personal value: ACTIONS maps an action's name to the maker of its replacer.
+"""What happens to a personal value: ACTIONS maps an action to the maker of its replacer.
 
 A replacer takes the value's bytes and gives the bytes that stand in its place. Every token it writes is safe in every
 notation: no quote, no backslash, no space, no sign that a key or a detector would begin with.
 """
 
-import hashlib
-import hmac
 import re
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Annotated, Any, Protocol, TypeAlias
 
-from scrubbers.policy import Action, HashKey
+from pydantic import AfterValidator, Field
+
+from scrubbers.keyring import MAX_ENCRYPTED, Cipher, EncryptionKey, HashKey, Pseudonyms
+from scrubbers.truncation import TRUNCATIONS, To
+from settings import refuse
 
 Replacer: TypeAlias = Callable[[bytes], bytes]
 Canonical: TypeAlias = Callable[[bytes], bytes]
 
-TOKEN = re.compile(rb"\[(?:REDACTED:[^\]\s\"\\]{1,80}|HMAC:[^\]\s\"\\]{1,120})\]")
-"""A value that is wholly one of our tokens is final: scrubbing twice is scrubbing once."""
+
+class Action(StrEnum):
+    """What happens to a personal value. `keep` wins over all others; it is given by the `keep` list."""
+
+    DELETE = "delete"
+    REPLACE = "replace"
+    MASK = "mask"
+    HASH = "hash"
+    TRUNCATE = "truncate"
+    ENCRYPT = "encrypt"
 
 
-def replacer(action: Action, label: str, keep_last: int, key: HashKey | None, canonical: Canonical) -> Replacer:
-    """The replacer of a rule. `label` names the rule in the token; `canonical` brings spellings of one value together.
+_TEMPLATE = re.compile(r"\[(?:[A-Za-z*]|\{rule\})(?:[A-Za-z0-9_.:*-]|\{rule\}){0,63}\]")
+
+
+def _template(value: str) -> str:
+    if not _TEMPLATE.fullmatch(value):
+        refuse(
+            (
+                (),
+                "cannot stand in every notation; write up to 64 letters, digits and `_ . : * -` between `[` and `]`, "
+                "beginning with a letter, `*` or `{rule}`",
+            )
+        )
+    return value
+
+
+Template = Annotated[str, AfterValidator(_template)]
+
+# The fields of a rule that say more about its action.
+KEEP_LAST: Any = Field(4, ge=0, le=8, description="For `mask`: how many characters stay readable at the end.")
+REPLACEMENT: Any = Field(
+    None,
+    description="For `replace`, and for `delete` where the name stays: the text that stands for the value, such as "
+    "`[removed]` or `[PII:{rule}]`; `{rule}` is the rule's name. Without it: `[REDACTED:{rule}]`.",
+)
+
+
+class Rule(Protocol):
+    """What a rule of the policy says about its action."""
+
+    @property
+    def action(self) -> Action: ...
+    @property
+    def keep_last(self) -> int: ...
+    @property
+    def truncate_to(self) -> To | None: ...
+    @property
+    def replacement(self) -> str | None: ...
+
+
+class Keys(Protocol):
+    """The keys that a policy has."""
+
+    @property
+    def hash(self) -> HashKey | None: ...
+    @property
+    def encrypt(self) -> EncryptionKey | None: ...
+
+
+TOKEN = re.compile(
+    rb"\[(?:REDACTED:[^\]\s\"\\]{1,80}|HMAC:[^\]\s\"\\]{1,160}|AES:[^\]\s\"\\/]{1,64}/[a-z0-9]{1,8}/x[a-z2-7]{27,1680})\]"
+)
+"""A value that is wholly one of our tokens is final, and nothing is found in one: scrubbing twice is scrubbing once."""
+
+_LONGEST_TOKEN = 1800
+
+
+def tokens(texts: Iterable[bytes]) -> "re.Pattern[bytes]":
+    """TOKEN, and these texts besides."""
+    others = sorted({re.escape(each) for each in texts if not TOKEN.fullmatch(each)})
+    return re.compile(b"|".join([TOKEN.pattern, *others])) if others else TOKEN
+
+
+def in_token(token: "re.Pattern[bytes]", text: bytes, start: int, end: int) -> bool:
+    """Whether the span is one of our tokens or a part of one."""
+    at = text.rfind(b"[", start - _LONGEST_TOKEN if start > _LONGEST_TOKEN else 0, start + 1)
+    found = token.match(text, at) if at >= 0 else None
+    return found is not None and end <= found.end()
+
+
+def label(name: str) -> str:
+    """A rule's name as it stands in tokens."""
+    return re.sub(r"[^A-Za-z0-9_.*-]", "_", name)[:64]
+
+
+def token(label: str, template: str | None = None) -> bytes:
+    """What `replace` writes."""
+    return (template or "[REDACTED:{rule}]").replace("{rule}", label).encode()
+
+
+def replacer(rule: Rule, label: str, canonical: Canonical, keys: Keys) -> Replacer:
+    """The replacer of a rule. `label` names the rule in tokens; `canonical` brings spellings of one value together.
 
     `delete` gives a token as well: it is what stands for the value where text must stay readable.
     """
-    if action is Action.MASK:
-        return _mask(keep_last)
-    if action is Action.HASH:
-        assert key is not None
-        return _hash(label, key, canonical)
-    constant = token(label)
+    return ACTIONS[rule.action](rule, label, canonical, keys)
+
+
+def _replace(rule: Rule, label: str, _canonical: Canonical, _keys: Keys) -> Replacer:
+    constant = token(label, rule.replacement)
     return lambda _value: constant
 
 
-def token(label: str) -> bytes:
-    """What `replace` writes."""
-    return f"[REDACTED:{label}]".encode()
+def _mask(rule: Rule, _label: str, _canonical: Canonical, _keys: Keys) -> Replacer:
+    keep_last = rule.keep_last
 
-
-def _mask(keep_last: int) -> Replacer:
     def mask(value: bytes) -> bytes:
         # Separators stay: the format remains readable. Never all of a short value; and nothing that a notation or an
         # encoding would read otherwise than as itself.
@@ -54,12 +140,30 @@ _HIDDEN = bytes(byte if byte in _SEPARATORS else 0x2A for byte in range(256))
 _SHOWN = bytes(byte if byte in _SEPARATORS or (byte < 0x80 and chr(byte).isalnum()) else 0x2A for byte in range(256))
 
 
-def _hash(label: str, key: HashKey, canonical: Canonical) -> Replacer:
-    # The rule's name separates domains: the same digits as a phone and as an SSN give different tokens.
-    secret = hmac.new(key.key.get_secret_value().encode(), label.encode(), hashlib.sha256).digest()
-    head = f"[HMAC:{label}/{key.version}/h".encode()
+def _hash(_rule: Rule, label: str, canonical: Canonical, keys: Keys) -> Replacer:
+    assert keys.hash is not None
+    return Pseudonyms(label, keys.hash, canonical).token
 
-    def pseudonym(value: bytes) -> bytes:
-        return head + hmac.new(secret, canonical(value), hashlib.sha256).hexdigest()[:24].encode() + b"]"
 
-    return pseudonym
+def _truncate(rule: Rule, label: str, _canonical: Canonical, _keys: Keys) -> Replacer:
+    assert rule.truncate_to is not None
+    cut = TRUNCATIONS[rule.truncate_to]
+    constant = token(label)
+    return lambda value: cut(value) or constant
+
+
+def _encrypt(_rule: Rule, label: str, _canonical: Canonical, keys: Keys) -> Replacer:
+    assert keys.encrypt is not None
+    cipher, version = Cipher(keys.encrypt.key), keys.encrypt.version
+    constant = token(label)
+    return lambda value: cipher.seal(value, label, version) if 0 < len(value) <= MAX_ENCRYPTED else constant
+
+
+ACTIONS: dict[Action, Callable[[Rule, str, Canonical, Keys], Replacer]] = {
+    Action.DELETE: _replace,
+    Action.REPLACE: _replace,
+    Action.MASK: _mask,
+    Action.HASH: _hash,
+    Action.TRUNCATE: _truncate,
+    Action.ENCRYPT: _encrypt,
+}

@@ -8,7 +8,7 @@ exactly as the reference path would (property-tested).
 import re
 from bisect import bisect_right
 
-from scrubbers.actions import TOKEN
+from scrubbers.actions import in_token
 from scrubbers.encodings import decode
 from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
 from scrubbers.plan import END, GUARDED, INTRODUCER, KEY, WHAT, Hit, Plan, Rule
@@ -26,8 +26,13 @@ _AROUND_KEY = b"\\\"' \t"
 _IN_KEPT = bytes(byte for byte in range(256) if byte not in b"\\\"' \t\r\n:=,;&")
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _OPENS = _ALNUM | frozenset(b"+")  # what a guard that was not there may stand before
-_CLOSES = _ALNUM | frozenset(b".-:")  # and behind
-_PARTS = frozenset(b'"\t\r\n,;&}])')  # behind what is masked: what is left of it makes nothing new with what follows
+_CLOSES = _ALNUM | frozenset(b".-:/_*")  # and behind; or it is inside one of our tokens
+_PARTS = frozenset(
+    b'"\t\r\n,;&}])'
+)  # behind what stays in part: what is left of it makes nothing new with what follows
+_BEFORE_PARTS = frozenset(b'"\t\n=[(,')  # and before what is truncated
+_LETTERS_COLON = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:,")
+_NOT_GOING_ON = frozenset(b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"-[{')
 _BEFORE_KEY = frozenset(b"{,")
 _ESCAPED_SPACE = (b"\\n", b"\\r", b"\\t")
 _LONGEST_KEY = 96
@@ -40,6 +45,7 @@ class Locator:
         self._plan = plan
         self._names = plan.names
         self._rules = plan.key_rules
+        self._token = plan.token
 
     def locate(self, text: bytes) -> tuple[list[Finding], list[int]]:
         r"""Findings that stand, sorted; and one offset in each record that the reference path must look at.
@@ -146,7 +152,7 @@ class Locator:
             return 0
         covered = match.end()
         value = match[1].removeprefix(quote).removesuffix(quote)
-        if TOKEN.fullmatch(value):
+        if self._token.fullmatch(value):
             return covered  # final
         rule = self._rules[number]
         if not rule.delete:
@@ -170,16 +176,18 @@ class Locator:
         ):
             doubts.append(start)  # once it is gone, what stands beside it has a guard that it had not
             return
-        if rule.action == "mask" and text[end] not in _PARTS:
+        if rule.partial and not _apart(text, start, end, rule):
             doubts.append(start)
             return
-        value = text[start:end]
-        if value[0] == 0x5B and TOKEN.fullmatch(value):
+        if in_token(self._token, text, start, end):
             return  # final
+        value = text[start:end]
         if b"\n" in value:
             _lines(text, start, end, rule, findings)
             return
         replacement = rule.replace(value)
+        if replacement == value:
+            return  # truncated before
         if before == 0x20 and text[start - 2] in _ALNUM and text[start - 3] != 0x5C:
             # Behind a word: no value of a key, and no JSON number.
             findings.append((start, end, replacement, rule))
@@ -229,6 +237,8 @@ class Locator:
             if text[end] == 0x5C or _QUOTED(text, end):
                 doubts.append(end)
             return 0
+        if in_token(self._token, text, end - 1, end):
+            return 0  # the name of a rule
         for name in names_before(text, end):
             last = name[name.rfind(b".") + 1 :]
             number = self._names.decided.get(last)
@@ -240,7 +250,7 @@ class Locator:
         else:
             return 0
         at = assign.end()
-        if TOKEN.match(text, at):
+        if self._token.match(text, at):
             return 0  # final
         if text[at] in b"\"'\\{[<":
             doubts.append(at)
@@ -280,6 +290,16 @@ class Locator:
             size += len(plain) + 1
         seen = self._plan.scan(b"".join(side)) if side else []
         doubts += [starts[bisect_right(offsets, (hit >> END) - 1) - 1] for hit in seen if hit & WHAT != INTRODUCER]
+
+
+def _apart(text: bytes, start: int, end: int, rule: Rule) -> bool:
+    """Whether what stays of a value cannot become a part of something with what stands beside it."""
+    if rule.action == "mask":  # begins with stars
+        return text[end] in _PARTS
+    left = text[start - 1] if start else 0x0A
+    if left not in _BEFORE_PARTS and not (left == 0x20 and text[start - 2] in _LETTERS_COLON):
+        return False
+    return text[end] in _PARTS or (text[end] == 0x20 and text[end + 1] in _NOT_GOING_ON)
 
 
 def _delete_last(text: bytes, start: int, end: int, rule: Rule, findings: list[Finding]) -> None:

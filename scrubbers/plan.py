@@ -15,11 +15,11 @@ from typing import TypeAlias
 
 import hyperscan
 
-from scrubbers.actions import Replacer, replacer, token
+from scrubbers.actions import Action, Replacer, label, replacer, token, tokens
 from scrubbers.detectors import DETECTORS
 from scrubbers.detectors.detector import Find, Trigger
 from scrubbers.paths import Names
-from scrubbers.policy import Action, Policy
+from scrubbers.policy import Policy
 
 Hit: TypeAlias = int  # the end of the report << END | what was seen, one of:
 
@@ -45,6 +45,11 @@ class Rule:
     delete: bool = False
     bare: bool = False
 
+    @property
+    def partial(self) -> bool:
+        """Whether a part of the value stays, and is looked at again."""
+        return self.action in _PARTIAL
+
 
 Finder: TypeAlias = tuple[Find, Rule, bytes | None]
 """Finds a span, by which rule; and what always stands in its place, where nothing more needs to be asked."""
@@ -62,8 +67,8 @@ class Plan:
             Rule(
                 name=f"key:{name}",
                 action=rule.action.value,
-                replace=replacer(rule.action, name.replace(" ", "_"), rule.keep_last, policy.hash, bytes.lower),
-                token=token(name.replace(" ", "_")),
+                replace=replacer(rule, label(name), bytes.lower, policy),
+                token=token(label(name), rule.replacement),
                 delete=rule.action is Action.DELETE,
             )
             for name, rule in named
@@ -81,13 +86,17 @@ class Plan:
         self.keys: list[tuple[int, int | None]] = []
         """By what was seen, less KEY: the length of the spelling, and the rule if it decides by itself."""
         self._databases, self._together = self._compile(policy)
+        found_by = [rule for finders in self.finders for _, rule, _ in finders]
+        self.token = tokens(rule.token for rule in (*self.key_rules, *found_by))
+        """Matches the tokens of this policy."""
 
     def _compile(self, policy: Policy) -> tuple[list[hyperscan.Database], hyperscan.Database]:
         watched: list[tuple[Trigger, Finder]] = []
         for pattern in {rule.name: rule for rule in reversed(policy.patterns)}.values():  # the first of a name decides
             detector = DETECTORS[pattern.detector]
-            replace = replacer(pattern.action, detector.name, pattern.keep_last, policy.hash, detector.canonical)
-            rule = Rule(detector.name, pattern.action.value, replace, token(detector.name), bare=detector.bare)
+            replace = replacer(pattern, label(detector.name), detector.canonical, policy)
+            constant = token(label(detector.name), pattern.replacement)
+            rule = Rule(detector.name, pattern.action.value, replace, constant, bare=detector.bare)
             at_once = detector.unmistakable and pattern.action is Action.REPLACE and not self.keeps_all
             watched += [
                 (trigger, (trigger.find, rule, rule.token if at_once else None)) for trigger in detector.triggers
@@ -154,6 +163,7 @@ def _shortest(spellings: Iterable[bytes]) -> list[bytes]:
     return sorted(each for each in known if not any(each[at:] in known for at in range(1, len(each))))
 
 
+_PARTIAL = (Action.MASK.value, Action.TRUNCATE.value)
 _SHORT = 4096  # bytes: below, one slower scan costs less than several calls
 _HEX_SHAPE = re.compile(r"(?:[-|]|\[0-9a-f\]|\[0-9a-fA-F\]|\[0-9A-F\]|\[0-9\]|\\d|\{[0-9]+(?:,[0-9]*)?\})*")
 _LITERAL = re.compile(rb"(?:[^\[\](){}.*+?|^$\\]|\\[^a-zA-Z0-9]){3,}")  # shorter ones would slow the others down

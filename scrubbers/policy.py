@@ -2,23 +2,16 @@
 
 import hashlib
 import re
-from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 import regex
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from scrubbers.actions import KEEP_LAST, REPLACEMENT, Action, Template
 from scrubbers.detectors import DETECTORS
-from settings import Secret, Settings, refuse
-
-
-class Action(StrEnum):
-    """What happens to a personal value. `keep` wins over all others; it is given by the `keep` list."""
-
-    DELETE = "delete"
-    REPLACE = "replace"
-    MASK = "mask"
-    HASH = "hash"
+from scrubbers.keyring import EncryptionKey, HashKey
+from scrubbers.truncation import BY_DETECTOR, To
+from settings import Settings, refuse
 
 
 def _name(value: str) -> str:
@@ -65,17 +58,42 @@ class KeyRule(Settings):
         "`a.b` matches `b` inside `a` and the flat key `a.b`."
     )
     action: Action = Field(Action.DELETE, description="What is done with the value.")
-    keep_last: int = Field(4, ge=0, le=8, description="For `mask`: how many characters stay readable at the end.")
+    keep_last: int = KEEP_LAST
+    truncate_to: To | None = Field(
+        None,
+        description="For `truncate`: what is left of the value. `network`: of an IP address its /24 or /48; `domain`: "
+        "of an e-mail address `*@` and its domain; `year`: of a date its year. What is none becomes a token.",
+    )
+    replacement: Template | None = REPLACEMENT
+
+    @model_validator(mode="after")
+    def _says_how(self) -> Self:
+        if self.action is Action.TRUNCATE and self.truncate_to is None:
+            refuse((("truncate_to",), "is missing, and the rule truncates; write `network`, `domain` or `year`"))
+        return self
 
 
 class PatternRule(Settings):
     """Values that are personal by their shape, wherever they stand."""
 
     detector: Annotated[str, AfterValidator(_detector)] = Field(description="The name of a built-in detector.")
-    action: Literal[Action.REPLACE, Action.MASK, Action.HASH] = Field(
+    action: Literal[Action.REPLACE, Action.MASK, Action.HASH, Action.TRUNCATE, Action.ENCRYPT] = Field(
         Action.REPLACE, description="What is done with the value."
     )
-    keep_last: int = Field(4, ge=0, le=8, description="For `mask`: how many characters stay readable at the end.")
+    keep_last: int = KEEP_LAST
+    replacement: Template | None = REPLACEMENT
+
+    @model_validator(mode="after")
+    def _says_how(self) -> Self:
+        if self.action is Action.TRUNCATE and self.truncate_to is None:
+            known = ", ".join(f"`{each}`" for each in BY_DETECTOR if each in DETECTORS)
+            refuse((("action",), f"can be `truncate` for {known} alone; write `replace`, `mask` or `hash`"))
+        return self
+
+    @property
+    def truncate_to(self) -> To | None:
+        """What `truncate` leaves of what the detector finds."""
+        return BY_DETECTOR.get(self.detector)
 
     @property
     def name(self) -> str:
@@ -90,13 +108,6 @@ class KeepRule(Settings):
     shape: Annotated[str, AfterValidator(_shape)] = Field(
         description="A regular expression that the whole value must match."
     )
-
-
-class HashKey(Settings):
-    """The key of `hash` tokens."""
-
-    key: Secret = Field(description="At least 16 characters; give it as `${file:/path}` or `${ENV}`.")
-    version: str = Field("k1", pattern=r"^[a-z][a-z0-9]{0,7}$", description="Stands in every token, for rotation.")
 
 
 class Disable(Settings):
@@ -125,20 +136,20 @@ class Policy(Settings):
     patterns: tuple[PatternRule, ...] = Field((), description="Detectors that find personal data by its shape.")
     keep: tuple[KeepRule, ...] = Field((), description="Identifiers that patterns leave alone.")
     hash: HashKey | None = Field(None, description="Needed as soon as a rule hashes.")
+    encrypt: EncryptionKey | None = Field(None, description="Needed as soon as a rule encrypts.")
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Self:
         if self.extends:
             return self  # it is asked again once it is whole
         actions = [*(rule.action for rule in self.keys), *(rule.action for rule in self.patterns)]
-        hashing = Action.HASH in actions
-        if hashing and self.hash is None:
+        if Action.HASH in actions and self.hash is None:
             refuse((("hash",), "is missing, and a rule hashes; write `hash: {key: ${file:/path/to/key}}`"))
-        if self.hash is not None and len(self.hash.key.get_secret_value()) < 16:
-            refuse((("hash", "key"), "is too short to keep pseudonyms apart from guesses; give at least 16 characters"))
+        if Action.ENCRYPT in actions and self.encrypt is None:
+            refuse((("encrypt",), "is missing, and a rule encrypts; write `encrypt: {key: ${file:/path/to/key}}`"))
         return self
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that change with anything that changes the output, except the hash key itself."""
-        return hashlib.sha256(self.model_dump_json(exclude={"hash": {"key"}}).encode()).hexdigest()[:16]
+        """16 hex digits that change with anything that changes the output, except the keys themselves."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]  # of a secret it has stars

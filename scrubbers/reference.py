@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from scrubbers.actions import TOKEN
+from scrubbers.actions import in_token
 from scrubbers.detectors.detector import Span
 from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, Encoding, decode, decode_mapped
 from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
@@ -80,6 +80,7 @@ class Reference:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self._token = plan.token
 
     def scrub(self, record: bytes) -> tuple[bytes, list[Rule]]:
         """The record made clean, and the rules that found something; raises Unscrubbable."""
@@ -91,8 +92,7 @@ class Reference:
             findings = [each for each in findings if record[each[0] : each[1]] != each[2]]
             counted += [rule for _, _, _, rule in findings if rule is not None]
             settled = settled and not any(
-                _beside(record, start, end) or (rule is not None and rule.action == "mask")
-                for start, end, _, rule in findings
+                _beside(record, start, end) or (rule is not None and rule.partial) for start, end, _, rule in findings
             )
             record = splice(record, findings)
             if settled:
@@ -176,14 +176,14 @@ class Reference:
                     path = _segments(member.path)
                     number = names.rule(path)
                     start, end = _inner(view.text, member.value)
-                    if number is not None and not TOKEN.fullmatch(view.text, start, end):
+                    if number is not None and not self._token.fullmatch(view.text, start, end):
                         rule = self._plan.key_rules[number]
                         gone.append(member.value)
                         if start == end and not rule.delete:
                             rule = None  # an empty string
                     elif number is None and hits.among(*member.key):
                         pending.append(view.string(*member.key))
-                elif hits.among(*member.key) and TOKEN.search(view.text, *member.key) is None:
+                elif hits.among(*member.key) and self._token.search(view.text, *member.key) is None:
                     pending.append(view.string(*member.key))
                 rules.append(rule)
                 if rule is None and self._plan.keep_shapes and hits.among(*member.value):
@@ -217,10 +217,16 @@ class Reference:
             start, end = member.value
             value = view.text[start:end]
             if value.startswith(b'"'):  # its own quotes stay, whichever way they are written
-                replacement = _escaped(rule.replace(decode(value[1:-1]) or value[1:-1]))
+                plain = decode(value[1:-1]) or value[1:-1]
+                replacement = rule.replace(plain)
+                if replacement == plain:
+                    return
+                replacement = _escaped(replacement)
                 findings.append((*view.span(start + 1, end - 1), view.quote(replacement), rule))
                 return
             replacement = rule.token if value[:1] in b"{[" and rule.action == "mask" else rule.replace(value)
+            if replacement == value:
+                return
             findings.append((*view.span(start, end), view.quote(b'"' + _escaped(replacement) + b'"'), rule))
             return
         start, end = member.key[0] - 1, member.value[1]
@@ -260,8 +266,8 @@ class Reference:
         for end, what in hits:
             for find, rule, _ in self._plan.finders[what] if what < KEY else ():
                 span = find(text, end)
-                if span is not None:
-                    replacement = view.quote(b'"' + rule.replace(text[span[0] : span[1]]) + b'"')
+                if span is not None and (left := rule.replace(text[span[0] : span[1]])) != text[span[0] : span[1]]:
+                    replacement = view.quote(b'"' + left + b'"')
                     findings.append((*view.span(0, len(view.text)), replacement, rule))
 
     def _text(self, view: View, hits: list[tuple[int, int]], findings: list[Finding]) -> None:
@@ -282,11 +288,13 @@ class Reference:
 
     def _shape(self, view: View, text: bytes, span: Span, rule: Rule, findings: list[Finding]) -> None:
         start, end = span[0], min(span[1], len(view.text))
-        if TOKEN.fullmatch(text, start, end):
+        if in_token(self._token, text, start, end):
             return  # final
         if self._plan.keep_shapes and self._kept(text, start):
             return
         replacement = rule.replace(text[start:end])
+        if replacement == text[start:end]:
+            return  # truncated before
         if rule.bare and text[start:end].isdigit() and text[end] in b",}] \t\r\n":
             before = text[max(0, start - 16) : start].rstrip(b" \t")
             name = before[:-1].rstrip(b" \t")
@@ -324,7 +332,9 @@ class Reference:
                 break
         else:
             return 0
-        if TOKEN.match(text, at + (text[at : at + 1] in (b'"', b"'"))):
+        if in_token(self._token, text, end - 1, end):
+            return 0  # the name of a rule
+        if self._token.match(text, at + (text[at : at + 1] in (b'"', b"'"))):
             return 0  # final
         rule = self._plan.key_rules[number]
         value = value_at(text, at)
@@ -347,6 +357,8 @@ class Reference:
         if inner[0] == inner[1]:
             return 0  # an empty string
         replacement = rule.replace(text[inner[0] : inner[1]])
+        if replacement == text[inner[0] : inner[1]]:
+            return inner[1]
         if quoted is not None and (value is None or value.inner == value.outer):
             replacement = b'"' + replacement + b'"'
         findings.append((*view.span(*inner), view.quote(replacement), rule))

@@ -29,7 +29,8 @@ def splice(text: bytes, findings: Sequence[Finding]) -> bytes:
 def standing(findings: list[Finding]) -> tuple[list[Finding], list[int]]:
     """Sort; drop what lies within a longer finding; and tell the starts of those that overlap in part.
 
-    Partial overlaps are for the reference path: which part stands decides what is found in the rest.
+    Partial overlaps are for the reference path: which part stands decides what is found in the rest. So is what lies
+    within a value of which a part stays.
     """
     findings.sort(key=_start)
     if not any(map(gt, map(_end, findings), map(_start, islice(findings, 1, None)))):
@@ -46,6 +47,8 @@ def standing(findings: list[Finding]) -> tuple[list[Finding], list[int]]:
         elif end > reached:
             overlapping.append(start)
             reached = end
+        elif kept[-1][3] is not None and kept[-1][3].partial:
+            overlapping.append(start)  # it may be in the part that stays
     return kept, overlapping
 
 
