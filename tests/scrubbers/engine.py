@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from scrubbers import Policy, Scrubber, load_policy
 from scrubbers.plan import Plan
 from scrubbers.reference import Reference, Unscrubbable
+from scrubbers.truncation import BY_DETECTOR
 
 EXAMPLES = int(os.environ.get("SLUICEGATE_EXAMPLES") or 0)
 
@@ -43,6 +44,26 @@ POLICIES: dict[str, Policy] = {
             for number, each in enumerate(_default.patterns)
         ],
         "keep": [each.model_dump() for each in _default.keep], "hash": _KEY,
+    }),
+    # Those that leave a part or lead back, texts of one's own, and two keys at a time.
+    "more actions": Policy.model_validate({
+        "keys": [
+            {"names": ["password", "token"], "replacement": "[{rule}]"},
+            {"names": ["email", "user.email"], "action": "truncate", "truncate_to": "domain"},
+            {"names": ["authorization", "ssn", "phone"], "action": "encrypt"}, {"names": ["credit_card"], "action": "hash"},
+            {"names": ["cookie", "user"], "action": "truncate", "truncate_to": "network"},
+            {"names": ["n"], "action": "truncate", "truncate_to": "year"},
+        ],
+        "patterns": [
+            {"detector": each.detector, **(
+                {"action": "truncate"} if each.detector in BY_DETECTOR
+                else ({"replacement": "[PII:{rule}]"}, {"action": "encrypt"}, {"action": "hash"})[number % 3]
+            )}
+            for number, each in enumerate(_default.patterns)
+        ],
+        "keep": [each.model_dump() for each in _default.keep],
+        "hash": {**_KEY, "version": "k2", "previous": [{"key": "an older key of 20", "version": "k1", "overlap": True}]},
+        "encrypt": {"key": "0123456789abcdef" * 2},
     }),
     # What is kept may hold more than digits: other ways through the engine.
     "keeps": Policy.model_validate({
