@@ -50,7 +50,8 @@ POLICIES: dict[str, Policy] = {
         "keys": [
             {"names": ["password", "token"], "replacement": "[{rule}]"},
             {"names": ["email", "user.email"], "action": "truncate", "truncate_to": "domain"},
-            {"names": ["authorization", "ssn", "phone"], "action": "encrypt"}, {"names": ["credit_card"], "action": "hash"},
+            {"names": ["authorization", "ssn", "phone"], "action": "encrypt"},
+            {"names": ["credit_card"], "action": "hash"},
             {"names": ["cookie", "user"], "action": "truncate", "truncate_to": "network"},
             {"names": ["n"], "action": "truncate", "truncate_to": "year"},
         ],
@@ -62,7 +63,7 @@ POLICIES: dict[str, Policy] = {
             for number, each in enumerate(_default.patterns)
         ],
         "keep": [each.model_dump() for each in _default.keep],
-        "hash": {**_KEY, "version": "k2", "previous": [{"key": "an older key of 20", "version": "k1", "overlap": True}]},
+        "hash": _KEY | {"version": "k2", "previous": [{"key": "an older key of 20", "version": "k1", "overlap": True}]},
         "encrypt": {"key": "0123456789abcdef" * 2},
     }),
     # What is kept may hold more than digits: other ways through the engine.
