@@ -168,8 +168,7 @@ class FileSource:
                     continue
                 new = tail.turn()
             except FileNotFoundError as error:
-                failed(self.name, tail.path, error)
-                self._tracker.release(tail)
+                self._tracker.lose(tail, error)
                 continue
             except OSError as error:
                 failed(self.name, tail.seen, error)
@@ -217,17 +216,21 @@ class FileSource:
             self._packed.appendleft(key)
         else:
             self._packed.append(key)
-            self._open.pop(key).close()
+            if not self._open[key].needed:
+                self._open.pop(key).close()
 
     def _limit_open(self) -> None:
-        """Close what was not read for longest; of those that have lost their path only if there are no others."""
+        """Close what was not read for longest; of those that have lost their path only if there are no others, and only
+        if they hold nothing unread."""
+        most = self._options.max_open_files
+        if len(self._open) <= most:
+            return
         kept = self._packed[0] if self._packed else None
-        while len(self._open) > self._options.max_open_files:
-            closed = [key for key, tail in self._open.items() if key != kept]
-            key = next((key for key in closed if not self._open[key].leaving), closed[0] if closed else None)
-            if key is None:
-                return
-            self._open.pop(key).close()
+        for key in sorted(self._open, key=lambda key: self._open[key].leaving):
+            if key != kept and not self._open[key].needed:
+                self._open.pop(key).close()
+                if len(self._open) <= most:
+                    return
 
     def _finish(self) -> bool:
         left = self._tracker.finish()

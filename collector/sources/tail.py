@@ -129,6 +129,26 @@ class Tail:
         """Whether its path does not lead to it any more: once closed, it may never be found again."""
         return self.idle_since is not None
 
+    @property
+    def unread(self) -> bool:
+        """Whether there is more in the file than was read, as far as was seen."""
+        return self.more or (not self.packed and self.signature[0] > self.mark.offset)
+
+    @property
+    def needed(self) -> bool:
+        """Whether it must not be closed: it holds more than was read, and would not be found again."""
+        if self._content is None:
+            return False
+        status = os.fstat(self._content.fileno())
+        if not self.more and (self.packed or status.st_size <= self.mark.offset):
+            return False
+        if status.st_nlink == 0:
+            return True
+        try:
+            return not (self._leads_here(self.seen) or any(map(self._leads_here, self._others())))
+        except OSError:  # the folder is gone
+            return True
+
     def status(self) -> tuple[int, int]:
         """Size and time of change now, wherever the file is."""
         status = os.fstat(self.open().fileno())
@@ -149,16 +169,25 @@ class Tail:
             content.close()
         except FileNotFoundError:
             pass
-        inode = int(self.key.partition("-")[2], 16)
-        with os.scandir(Path(self.real_path).parent) as entries:
-            paths = [entry.path for entry in entries if entry.inode() == inode]
-        for path in paths:
+        for path in self._others():
             content = open_content(path)
             if file_key(content.status) == self.key:
                 self.elsewhere = True
                 return content
             content.close()
         raise FileNotFoundError(2, "no longer there", self.seen)
+
+    def _others(self) -> list[str]:
+        """Paths in the same folder that may lead to it."""
+        inode = int(self.key.partition("-")[2], 16)
+        with os.scandir(Path(self.real_path).parent) as entries:
+            return [entry.path for entry in entries if entry.inode() == inode]
+
+    def _leads_here(self, path: str) -> bool:
+        try:
+            return file_key(os.stat(path)) == self.key  # noqa: PTH116
+        except OSError:
+            return False
 
     def _read(self, size: int) -> tuple[bytes, bool]:
         """Up to `size` bytes from the offset, which is 0 if the bytes before it are not what they had been; and whether

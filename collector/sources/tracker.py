@@ -121,8 +121,8 @@ class Tracker:
             try:
                 if not self.reopen(tail):
                     return
-            except OSError:
-                self.release(tail)
+            except OSError as error:
+                self.lose(tail, error)
                 return
             signature = tail.status()
         if signature != tail.signature:
@@ -172,6 +172,13 @@ class Tracker:
             return self.reopen(tail)
         except OSError:
             return True  # told when it is to be read
+
+    def lose(self, tail: Tail, error: OSError) -> None:
+        """Let go of a file that cannot be opened again where it has no path any more; told if it was not read to its
+        end."""
+        if tail.unread:
+            failed(self._source, tail.path, error)
+        self.release(tail)
 
     def release(self, tail: Tail) -> None:
         """Let go of a file that has no path any more."""

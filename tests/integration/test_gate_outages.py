@@ -212,11 +212,11 @@ def test_a_file_that_may_not_be_read_any_more_goes_on_where_it_was(plain_user: G
 
 
 def test_a_file_that_vanishes_while_it_is_read_is_told_once(gate: Gate) -> None:
-    """The one that is open is read to its end all the same."""
+    """Those that are open are read to their end all the same."""
     gate.settings["workers"] = 1
     gate.settings["sources"]["app"]["max_open_files"] = 1
     count = 200_000
-    paths = [gate.inputs / "a.log", gate.inputs / "b.log"]
+    paths = [gate.inputs / f"{name}.log" for name in "abc"]
     sizes = {}
     for number, path in enumerate(paths):
         path.write_bytes(records(number * count, count))
@@ -224,16 +224,17 @@ def test_a_file_that_vanishes_while_it_is_read_is_told_once(gate: Gate) -> None:
     gate.start()
     gate.reaches(1, "sluicegate_records_received_total")
     gate.signal(signal.SIGSTOP, "worker-0")
-    assert gate.metric("sluicegate_records_received_total") < count
+    assert gate.metric("sluicegate_records_received_total") < 2 * count  # in turn, so none was read to its end
     for path in paths:
         path.unlink()
     gate.signal(signal.SIGCONT, "worker-0")
-    gate.event("FileClosed", count=2)
+    gate.event("FileClosed", count=3)
     ended = {event["path"]: event["offset"] for event in gate.events("FileClosed")}
-    [vanished] = [path for path in ended if ended[path] < sizes[path]]
-    assert told_once(gate.events("SourceFailed"), reason="vanished", where=vanished)
-    assert gate.metric("sluicegate_source_errors_total", reason="vanished") == 1
-    (gate.inputs / "c.log").write_bytes(record(2 * count) + b"\n")
-    gate.until(lambda: any(b"r%06dx" % (2 * count) in line for line in gate.stored()), "a new file's record")
+    vanished = [path for path in ended if ended[path] < sizes[path]]
+    assert len(vanished) in {1, 2}  # the one that is being read is opened before another one is closed for it
+    assert all(told_once(gate.events("SourceFailed"), reason="vanished", where=path) for path in vanished)
+    assert gate.metric("sluicegate_source_errors_total", reason="vanished") == len(vanished)
+    (gate.inputs / "c.log").write_bytes(record(3 * count) + b"\n")
+    gate.until(lambda: any(b"r%06dx" % (3 * count) in line for line in gate.stored()), "a new file's record")
     assert gate.stop() == 0
     assert sum(line.count(b"\n") for line in gate.stored()) > count

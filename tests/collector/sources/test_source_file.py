@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from watchfiles import Change
 
 from collector import telemetry
 from collector.sources.file import FileOptions, FileSource
@@ -332,6 +333,64 @@ def test_a_file_that_vanishes_between_the_look_and_the_reading(gate: Any, tmp_pa
     running.step()
     running.commit()
     assert sorted(running.lines()) == [b"1", b"2"]
+    running.close()
+
+
+@pytest.mark.parametrize("seen", [False, True])
+@pytest.mark.parametrize("how", ["deleted", "moved away"])
+@pytest.mark.parametrize("rest", [b"", b"half a line"])
+def test_a_file_that_is_gone_is_read_to_its_end_however_many_are_open(
+    gate: Any, tmp_path: Path, seen: bool, how: str, rest: bytes
+) -> None:
+    """Closed, it could not be found again. `seen`: that it is gone was noticed before its end was reached."""
+    line = b"x" * 1000
+    path = write(tmp_path / "in" / "long.log", (line + b"\n") * 5000 + rest)
+    others = [write(tmp_path / "in" / f"{number}.log", b"%d\n" % number) for number in range(3)]
+    running = gate(tmp_path / "in" / "*.log", max_open_files=1)
+    source = running.source
+    running.pending += source.scan()
+    while not any(line in batch.body for batch in running.pending):
+        running.pending += source.turns()
+    if how == "deleted":
+        path.unlink()
+    else:
+        path.rename(tmp_path / "elsewhere")
+    for other in others:
+        with other.open("ab") as file:
+            file.write(b"more\n")
+        source.told({(Change.modified, str(other))})
+    if seen:
+        running.pending += source.scan()
+    running.settle()
+    counts = running.counts()
+    assert counts == {line: 5000, b"0": 1, b"1": 1, b"2": 1, b"more": 3} | ({rest: 1} if rest else {})
+    assert sum(tail.is_open for tail in source._tracker.tails.values()) <= 1
+    running.close()
+
+
+def test_a_closed_file_that_is_gone_is_told_if_it_held_more(
+    gate: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether reading or a look for files comes upon it first; one that was read is nobody's loss."""
+    paths = [write(tmp_path / f"{number}.log", b"%d\n" % number) for number in range(4)]
+    running = gate(tmp_path / "*.log", max_open_files=1)
+    running.read()
+    paths[0].unlink()  # it was read
+    running.news(paths[0])
+    running.settle()
+    assert failures(caplog) == []
+    for path in paths[1:]:
+        with path.open("ab") as file:
+            file.write(b"more\n")
+    running.pending += running.source.scan()
+    paths[1].unlink()
+    paths[2].unlink()
+    running.news(paths[1])
+    running.settle()
+    gone = failures(caplog)
+    assert gone == ["vanished"] * len(gone)
+    assert running.counts()[b"more"] + len(gone) == 3
+    assert len(gone) >= 1
     running.close()
 
 
