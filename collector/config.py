@@ -1,7 +1,7 @@
 """The configuration: one YAML file as frozen models, and the embedded default where there is no file.
 
 Everything has a default but what is read; `sluicegate config show` prints what is in force. Relative paths start at the
-working directory, the policy's at the configuration file.
+working directory, those of the policy and of `${file:…}` at the configuration file.
 """
 
 import os
@@ -21,7 +21,19 @@ from exporters.local import LocalOptions
 from exporters.null import NullOptions
 from exporters.objects import default_key_file
 from exporters.s3_options import S3Options
-from settings import ByteSize, Duration, Node, Plain, Settings, read, refuse, to_yaml, validate
+from settings import (
+    ByteSize,
+    Duration,
+    Node,
+    Plain,
+    Problem,
+    Settings,
+    SettingsError,
+    read,
+    refuse,
+    to_yaml,
+    validate,
+)
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 SourceOptions: TypeAlias = Annotated[FileOptions | StdinOptions, Field(discriminator="type")]
@@ -174,11 +186,29 @@ class Config(Settings):
 
 
 def load(path: str | Path, *, env: Mapping[str, str] | None = None) -> Config:
-    """Read a configuration file; raises settings.SettingsError with everything that is wrong in it."""
-    config = validate(read(path, env=env), Config, str(path))
+    """Read a configuration file; raises settings.SettingsError with everything that is wrong in it, and in the policy
+    that it names."""
+    root = read(path, env=env)
+    try:
+        config = validate(root, Config, str(path))
+    except SettingsError as error:
+        raise SettingsError([*error.problems, *_wrong_in_policy(root, Path(path).parent)]) from None
     if config.policy is None:
         return config
     return config.model_copy(update={"policy": Path(path).parent / config.policy})
+
+
+def _wrong_in_policy(root: Node, folder: Path) -> tuple[Problem, ...]:
+    from scrubbers import load_policy  # takes long, and is wanted only here
+
+    named = dict(root.children()).get("policy")
+    if named is None or named.unknown or not isinstance(named.value, str):
+        return ()
+    try:
+        load_policy(folder / named.value)
+    except SettingsError as error:
+        return error.problems
+    return ()
 
 
 def embedded(paths: Sequence[str], *, store: Path | None = None, policy: Path | None = None) -> Config:
@@ -202,10 +232,10 @@ def show(path: str | Path | None = None, *, env: Mapping[str, str] | None = None
     return to_yaml(validate(root, Config, str(path)), root)
 
 
-Problem: TypeAlias = tuple[tuple[str | int, ...], str]
+Misfit: TypeAlias = tuple[tuple[str | int, ...], str]
 
 
-def _misfits(config: Config) -> Iterator[Problem]:
+def _misfits(config: Config) -> Iterator[Misfit]:
     """What each part allows, but not together."""
     stdins = [name for name, source in config.sources.items() if isinstance(source, StdinOptions)]
     for name in stdins[1:]:
@@ -217,7 +247,7 @@ def _misfits(config: Config) -> Iterator[Problem]:
     yield from _own_files_read(config)
 
 
-def _shared_places(config: Config) -> Iterator[Problem]:
+def _shared_places(config: Config) -> Iterator[Misfit]:
     """Two exporters in one place would overwrite each other's objects, and confirm what is not there."""
     taken: dict[tuple[str, ...], str] = {("local", _real(config.spool.directory)): "the spool"}
     for name, options in config.exporters.items():
@@ -233,7 +263,7 @@ def _shared_places(config: Config) -> Iterator[Problem]:
         taken.setdefault(place, name)
 
 
-def _keys_of_this_node(config: Config) -> Iterator[Problem]:
+def _keys_of_this_node(config: Config) -> Iterator[Misfit]:
     """A key that was made here is lost with the node, and with it everything sealed with it elsewhere."""
     made_here = {_real(config.quarantine_key_file)} | {
         _real(options.key_file or default_key_file(options.path.absolute()))
@@ -253,7 +283,7 @@ def _keys_of_this_node(config: Config) -> Iterator[Problem]:
 _OWN_FILES = ("ledger.sqlite", "0.0.logs.lines.standard.segment", "0.ndjson.zst", "0.ndjson.zst.enc", "0.otlp.zst.enc")
 
 
-def _own_files_read(config: Config) -> Iterator[Problem]:
+def _own_files_read(config: Config) -> Iterator[Misfit]:
     """A gate that reads what it writes never ends."""
     own = {"the spool": config.spool.directory} | {
         f"the store of exporter {name}": options.path

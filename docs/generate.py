@@ -31,8 +31,9 @@ One YAML file, given by `sluicegate run --config`. `sluicegate config check` tel
 `sluicegate config show` what is in force. For editors there is a [JSON Schema](schema/config.schema.json).
 
 A size is written `50MB` (powers of 1000) or `256KiB` (powers of 1024), a duration `500ms`, `60s`, `5m`, `12h`, `7d` or
-`1h30m`. Any value may hold `${NAME}`, an environment variable; `${NAME:-default}`; or `${file:/path}`, the content of a
-file. `NAME` in a key's place stands for a name of your choice.
+`1h30m`. Any value may hold `${NAME}`, an environment variable; `${NAME:-default}`; or `${file:path}`, the content of a
+file, whose path starts at the folder of the configuration file unless it begins with `/`. `NAME` in a key's place
+stands for a name of your choice.
 """
 
 POLICY = """\

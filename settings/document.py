@@ -7,8 +7,8 @@ they look like. All mapping keys are text.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeAlias, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -33,6 +33,8 @@ class Node:
     value: "bool | int | float | str | list[Node] | dict[str, Node] | None"
     written: str | None = None
     """The text as written, where a `${…}` in it was replaced: the value itself is then never shown."""
+    unknown: bool = False
+    """Its `${…}` could not be replaced: nothing can be said of the value, which is no text any more."""
 
     def children(self) -> Iterator[tuple[str | int, "Node"]]:
         if isinstance(self.value, dict):
@@ -50,7 +52,9 @@ class Node:
         return cls(0, 0, data)
 
     def plain(self) -> Plain:
-        """The value without places, for pydantic."""
+        """The value without places, for pydantic; an unknown one is an object that fits nowhere."""
+        if self.unknown:
+            return cast("Plain", UNKNOWN)
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -58,13 +62,23 @@ class Node:
         return self.value
 
 
+UNKNOWN = object()
+
+
+@dataclass(slots=True, eq=False)
+class Document(Node):
+    """The root of a file, and what is wrong in it so far: `validate` tells that together with the rest."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+
 def show_path(path: Path) -> str:
     """`("sources", "app", "paths", 0)` → `sources.app.paths[0]`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
-def parse(text: str, name: str) -> Node:
-    """Read one YAML document; an empty one is an empty mapping. Raises SettingsError."""
+def parse(text: str, name: str) -> Document:
+    """Read one YAML document; an empty one is an empty mapping. Raises SettingsError where it cannot be read on."""
     size = len(text.encode(errors="surrogatepass"))
     if size > MAX_BYTES:
         raise SettingsError([Problem(name, 0, 0, "", f"is {size} bytes; at most {MAX_BYTES} are read")])
@@ -82,17 +96,17 @@ def parse(text: str, name: str) -> Node:
             mend = "indent with spaces"
         elif "${" in written:
             mend = "put the text that holds the ${…} in quotes"
-        composer.problems.append(Problem(name, line, column, "", f"is not YAML: {said}; {mend}"))
+        composer.refuse(line, column, f"is not YAML: {said}; {mend}")
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        composer.problems.append(Problem(name, line, 0, "", "holds a control character; write it as an escape"))
+        composer.refuse(line, 0, "holds a control character; write it as an escape")
     except (YAMLError, ValueError) as error:
         # A few of the parser's refusals carry no place (for instance a %YAML directive of another major version).
-        composer.problems.append(Problem(name, 0, 0, "", f"is not YAML: {type(error).__name__}"))
-    if composer.problems:
-        raise SettingsError(composer.problems)
+        composer.refuse(0, 0, f"is not YAML: {type(error).__name__}")
     root = composer.root
-    return Node(1, 1, {}) if root is None or root.value is None else root
+    if root is None or root.value is None:
+        root = Node(1, 1, {})
+    return Document(root.line, root.column, root.value, problems=composer.problems)
 
 
 class _Composer:
@@ -105,6 +119,10 @@ class _Composer:
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Node, int]] = {}  # with the number of nodes each stands for
         self._count = 0
+
+    def refuse(self, line: int, column: int, message: str) -> NoReturn:
+        """Stop where nothing after it can be made sense of."""
+        raise SettingsError([*self.problems, Problem(self._name, line, column, "", message)]) from None
 
     def take(self, event: Any) -> None:
         kind = type(event).__name__
@@ -142,8 +160,12 @@ class _Composer:
         if isinstance(frame.node.value, list):
             frame.node.value.append(node)
         elif isinstance(frame.node.value, dict):
+            if frame.skips:
+                frame.skips = False  # the value of what cannot be a key
+                return
             if frame.key is None:
                 frame.key = self._key(event, node)
+                frame.skips = frame.key is None
                 frame.mark = (node.line, node.column)
                 return
             key, frame.key = frame.key, None
@@ -154,10 +176,10 @@ class _Composer:
                 # An aliased node may hang in several places; each place gets its own line.
                 frame.node.value[key] = Node(*frame.mark, node.value)
 
-    def _key(self, event: Any, node: Node) -> str:
+    def _key(self, event: Any, node: Node) -> str | None:
         if isinstance(node.value, (dict, list)) or type(event).__name__ != "ScalarEvent":
             self._note(node.line, node.column, None, "a list or mapping stands as a key; keys are plain text")
-            return "?"
+            return None
         return str(event.value)
 
     def _alias(self, event: Any) -> None:
@@ -201,7 +223,7 @@ class _Composer:
         path = self._path() if key is None else (*self._path(), key)
         self.problems.append(Problem(self._name, line, column, show_path(path), message))
 
-    def _stop(self, event: Any, message: str) -> None:
+    def _stop(self, event: Any, message: str) -> NoReturn:
         self._note(event.start_mark.line + 1, event.start_mark.column + 1, None, message)
         raise SettingsError(self.problems)
 
@@ -214,6 +236,7 @@ class _Open:
     node: Node
     count: int
     key: str | None = None
+    skips: bool = False
     mark: tuple[int, int] = (0, 0)
 
 

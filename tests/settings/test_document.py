@@ -14,7 +14,8 @@ from settings.document import MAX_BYTES, parse
 
 def problem(text: str) -> str:
     with pytest.raises(SettingsError) as caught:
-        parse(text, "c.yaml")
+        raise SettingsError(parse(text, "c.yaml").problems)
+    assert caught.value.problems
     return str(caught.value)
 
 
@@ -99,6 +100,15 @@ def test_an_alias_bomb_is_refused_before_it_goes_off() -> None:
 
 def test_two_duplicates_are_two_problems() -> None:
     assert len(problem("a: 1\na: 2\nb: 1\nb: 2\n").splitlines()) == 2
+
+
+def test_what_does_not_stop_the_reading_is_told_with_what_does() -> None:
+    told = problem("a: !x 1\nb: 1\nb: 2\n? [c]\n: {d: 1}\nc: *x\n").splitlines()
+    assert [line.split(": ")[0] for line in told] == ["c.yaml:1", "c.yaml:3", "c.yaml:4", "c.yaml:6"]
+
+
+def test_the_value_of_what_cannot_be_a_key_is_left_out() -> None:
+    assert parse("? [a]\n: {b: [1]}\n'?': 1\n", "c").plain() == {"?": 1}
 
 
 def test_places_are_those_of_keys_and_items() -> None:

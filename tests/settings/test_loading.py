@@ -107,6 +107,16 @@ def test_too_few_and_too_short() -> None:
     ]
 
 
+def test_enough_entries_are_enough_also_if_they_are_wrong() -> None:
+    class Sized(Settings):
+        names: Annotated[tuple[str, ...], Field(min_length=2)]
+        more: Annotated[dict[str, int], Field(min_length=1)]
+
+    with pytest.raises(SettingsError) as caught:
+        loads("names: [a, 5]\nmore: {a: x}", Sized)
+    assert [problem.path for problem in caught.value.problems] == ["names[1]", "more.a"]
+
+
 def test_a_key_spelt_like_a_union_tag_does_not_mislead_the_place() -> None:
     text = "sources:\n  file:\n    type: file\n    file: 5\n    paths:\n      - a\n      - 7\n"
     wanted = "holds a whole number; write text (in quotes, if it looks like something else)"
@@ -162,7 +172,7 @@ password: ${{file:{secret}}}
             ("${", "a ${ has no }; close it"),
             ("${a b}", "a ${…} is not understood"),
             ("${}", "a ${…} is not understood"),
-            ("${file:secret}", "does not begin with /"),
+            ("${file:}", "names no file"),
             ("${file:/nowhere/at/all}", "No such file"),
             ("${file:/}", "is not a regular file"),
             ("${file:/dev/zero}", "is not a regular file"),
@@ -174,6 +184,73 @@ password: ${{file:{secret}}}
         (problem,) = problems(f'age: 5m\nname: "{escaped}"')
         assert problem.startswith("c.yaml:2: name: ")
         assert wanted in problem
+
+    def test_what_cannot_be_replaced_hides_no_other_mistake(self) -> None:
+        text = """\
+name: ${A}/${B}/${A}
+age: ${A}
+level: ${A}
+password: ${A}
+pasword: x
+sources:
+  a: {type: "${A}", paths: 7, color: red}
+  b: {type: file, paths: ["${A}", 7], start: ends}
+  c: {type: stdin, lines: "${A}"}
+  d: "${A}"
+name: b
+"""
+        told = problems(text, {"SET": "x"})
+        unset = "the environment variable {0} is not set; set it, or write ${{{0}:-default}}".format
+        assert told == [
+            f"c.yaml:1: name: {unset('A')}",
+            f"c.yaml:1: name: {unset('B')}",
+            f"c.yaml:2: age: {unset('A')}",
+            f"c.yaml:3: level: {unset('A')}",
+            f"c.yaml:4: password: {unset('A')}",
+            "c.yaml:5: pasword: is not a known key; did you mean password?",
+            f"c.yaml:7: sources.a.type: {unset('A')}",
+            f"c.yaml:8: sources.b.paths[0]: {unset('A')}",
+            "c.yaml:8: sources.b.paths[1]: holds a whole number; "
+            "write text (in quotes, if it looks like something else)",
+            "c.yaml:8: sources.b.start: is not one of the choices; did you mean end?",
+            f"c.yaml:9: sources.c.lines: {unset('A')}",
+            f"c.yaml:10: sources.d: {unset('A')}",
+            "c.yaml:11: name: stands twice, first in line 1; keep one of them",
+        ]
+
+    def test_nothing_is_said_of_a_value_that_is_not_known(self) -> None:
+        """Not even by what compares it with others, which would see two equal ones here."""
+
+        class Pair(Settings):
+            left: str
+            right: str
+
+            @model_validator(mode="after")
+            def _differ(self) -> "Pair":
+                if self.left == self.right:
+                    refuse((("right",), "is the same as left; write another"))
+                return self
+
+        with pytest.raises(SettingsError) as caught:
+            loads("left: ${A}\nright: ${A}", Pair, env={})
+        assert all("is not set" in problem.message for problem in caught.value.problems)
+
+    def test_a_relative_path_starts_at_the_settings_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "etc" / "keys").mkdir(parents=True)
+        (tmp_path / "etc" / "keys" / "one").write_text("first\n")
+        (tmp_path / "beside").write_text("second")
+        config = tmp_path / "etc" / "c.yaml"
+        config.write_text("name: ${file:keys/one} ${file:../beside}\npassword: ${file:./keys/one}")
+        monkeypatch.chdir(tmp_path)
+        for path in (config, Path("etc/c.yaml")):
+            loaded = load(path, Config)
+            assert loaded.name == "first second"
+            assert loaded.password is not None
+            assert loaded.password.get_secret_value() == "first"
+        assert loads("name: ${file:beside}", Config).name == "second"  # a text stands nowhere
+        config.write_text("name: ${file:none}")
+        with pytest.raises(SettingsError, match=r"c.yaml:1: name: .*/etc/none cannot be read: No such file"):
+            load(config, Config)
 
     def test_a_file_too_large_or_not_text(self, tmp_path: Path) -> None:
         path = tmp_path / "x"

@@ -117,3 +117,41 @@ app.main()
     assert done.returncode == Exit.BUG
     assert "unforeseen KeyError" in done.stderr
     assert "secret" not in done.stderr
+
+
+CONFIG = """\
+node: ${UNSET}
+policy: policy.yaml
+sources:
+  app: {type: file, includes: [a]}
+"""
+POLICY = """\
+keys:
+  - names: [a..b]
+hash: {key: "${file:none}"}
+"""
+
+
+def test_config_check_tells_all_that_is_wrong_in_it_and_in_its_policy(tmp_path: Path, sluicegate: Run) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (folder / "gate.yaml").write_text(CONFIG)
+    (folder / "policy.yaml").write_text(POLICY)
+    wanted = [
+        "etc/gate.yaml:1: node: the environment variable UNSET is not set; set it, or write ${UNSET:-default}",
+        "etc/gate.yaml:4: sources.app.include: is missing; add it, with a list (lines below it that begin with `- `)",
+        "etc/gate.yaml:4: sources.app.includes: is not a known key; did you mean include or exclude?",
+        "etc/policy.yaml:2: keys[0].names[0]: is not a key name; write letters, digits, `_` or `-`, with `.` between "
+        "the segments of a path",
+        "etc/policy.yaml:3: hash.key: etc/none cannot be read: No such file or directory; make it readable or name "
+        "another file",
+    ]
+    for command in (("config", "check"), ("run", "--config")):
+        done = sluicegate(*command, "etc/gate.yaml")
+        assert (done.returncode, done.stdout) == (Exit.CONFIG, b"")
+        assert done.stderr.decode().splitlines() == wanted
+    (folder / "gate.yaml").write_text("policy: policy.yaml\nsources: {app: {type: stdin}}\n")
+    assert sluicegate("config", "check", "etc/gate.yaml").stderr.decode().splitlines() == wanted[3:]
+    (folder / "gate.yaml").write_text("policy: [policy.yaml]\nsources: {app: {type: stdin}}\n")
+    done = sluicegate("config", "check", "etc/gate.yaml")
+    assert done.stderr == b"etc/gate.yaml:1: policy: holds a list; write text\n"
