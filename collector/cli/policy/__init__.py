@@ -2,7 +2,7 @@
 
 import typer
 
-from collector.cli.policy import describe, explain, test
+from collector.cli.policy import describe, explain, suggest, test
 
 app = typer.Typer(
     name="policy",
@@ -14,6 +14,7 @@ Examples:
     $ sluicegate policy check policy.yaml
     $ sluicegate policy explain 'user=jane@example.com from 203.0.113.9'
     $ sluicegate policy test policy.test.yaml
+    $ sluicegate policy suggest app.log         # what it leaves that looks personal
 """,
     no_args_is_help=True,
 )
@@ -23,6 +24,7 @@ for name, command, epilog in (
     ("show", describe.show, describe.SHOW),
     ("schema", describe.schema, describe.SCHEMA),
     ("explain", explain.explain, explain.EPILOG),
+    ("suggest", suggest.suggest, suggest.EPILOG),
     ("test", test.run_cases, test.EPILOG),
 ):
     app.command(name, epilog=epilog)(command)

@@ -27,6 +27,7 @@ COMMANDS = [
     ("policy", "explain"),
     ("policy", "schema"),
     ("policy", "show"),
+    ("policy", "suggest"),
     ("policy", "test"),
     ("quarantine",),
     ("quarantine", "list"),
