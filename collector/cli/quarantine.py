@@ -10,6 +10,7 @@ import typer
 
 from collector.cli.blocks import write
 from collector.cli.exits import CommandError
+from collector.cli.words import counted
 
 if TYPE_CHECKING:
     from collector.quarantine import Quarantine
@@ -93,12 +94,13 @@ def release(
         raise typer.BadParameter("give the ids of records, or --all")
     with _opened(config) as quarantine:
         ids = records or [entry.id for entry in quarantine.list(EVERY)]
-        if not yes and not typer.confirm(f"Delete {len(ids)} records for good?", err=True):
+        if not yes and not typer.confirm(f"Delete {counted(len(ids), 'record')} for good?", err=True):
             raise CommandError("nothing was deleted")
         count = quarantine.release(ids)
-    print(f"{count} records deleted")
+    print(f"{counted(count, 'record')} deleted")
     if count < len(ids):
-        raise CommandError(f"{len(ids) - count} were not in quarantine")
+        missing = len(ids) - count
+        raise CommandError(f"{missing:,} {'was' if missing == 1 else 'were'} not in quarantine")
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from collector.cli.words import counted
+
 if TYPE_CHECKING:
     from collector.gate import Summary
 
@@ -63,19 +65,15 @@ def _print(summary: "Summary") -> None:
 
     console = Console(sys.stderr)
     console.print(
-        f"{_count(summary.records, 'record')}, {summary.bytes:,} bytes in; "
-        f"{_count(summary.objects, 'object')}, {summary.object_bytes:,} bytes out; "
+        f"{counted(summary.records, 'record')}, {counted(summary.bytes, 'byte')} in; "
+        f"{counted(summary.objects, 'object')}, {counted(summary.object_bytes, 'byte')} out; "
         f"{summary.quarantined:,} quarantined, {summary.dropped:,} dropped"
     )
     if not summary.records:
         console.print("nothing new to read: no file matches, or all was read before")
     if summary.pending:
-        console.print(f"{_count(summary.pending, 'segment')} still in the spool: the next run ships them")
+        console.print(f"{counted(summary.pending, 'segment')} still in the spool, for the next run to ship")
     if summary.quarantined:
         console.print("look at what is in quarantine with `sluicegate quarantine list`")
     for rule, count in sorted(summary.findings.items(), key=lambda item: (-item[1], item[0])):
         console.print(f"{count:>10,}  {rule}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -62,7 +62,8 @@ def scrub(
     if stop.signal is not None:
         raise typer.Exit(128 + stop.signal)
     if tally.withheld:
-        failures.append(f"{tally.withheld} records were withheld: the scrubber could not handle them")
+        were = "record was" if tally.withheld == 1 else "records were"
+        failures.append(f"{tally.withheld:,} {were} withheld: the scrubber could not handle them")
     if failures:
         raise CommandError("\n".join(failures))
     if observe and tally.findings:

@@ -5,6 +5,7 @@ from typing import TextIO
 
 import orjson
 
+from collector.cli.words import counted
 from scrubbers import Scrubbed
 
 
@@ -64,6 +65,7 @@ class Tally:
         console = Console(file)
         if self.findings:
             console.print(table)
-        console.print(f"{self.findings.total():,} findings in {self._records:,} records, {self._bytes_in:,} bytes")
+        found, records = counted(self.findings.total(), "finding"), counted(self._records, "record")
+        console.print(f"{found} in {records}, {counted(self._bytes_in, 'byte')}")
         for reason, count in self._quarantined.most_common():
-            console.print(f"{count:,} records would be withheld: {reason}")
+            console.print(f"{counted(count, 'record')} would be withheld: {reason}")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from collector.cli.words import counted
+
 if TYPE_CHECKING:
     from collector.cli.terminal import Console
     from scrubbers import Scrubber
@@ -45,7 +47,7 @@ def _explain(number: int, line: bytes, scrubber: "Scrubber", console: "Console")
     from rich.table import Table
 
     found = scrubber.explain(line)
-    console.print(f"line {number}, {len(line)} bytes: {len(found)} findings", style="bold")
+    console.print(f"line {number}, {counted(len(line), 'byte')}: {counted(len(found), 'finding')}", style="bold")
     if not found:
         return
     table = Table("rule", "action", "bytes", "tier", "shape of the value", "becomes", box=None, padding=(0, 2, 0, 2))

@@ -53,7 +53,10 @@ def test_show_gives_the_record_as_it_came(ids: list[str], sluicegate: Run) -> No
 
 
 def test_release_lets_records_go(ids: list[str], sluicegate: Run) -> None:
-    assert sluicegate("quarantine", "release", ids[0], "--yes").stdout == b"1 records deleted\n"
+    assert sluicegate("quarantine", "release", ids[0], "--yes").stdout == b"1 record deleted\n"
+    done = sluicegate("quarantine", "release", ids[0], "--yes")
+    assert (done.returncode, done.stdout) == (1, b"0 records deleted\n")
+    assert done.stderr == b"sluicegate: 1 was not in quarantine\n"
     assert len(sluicegate("quarantine", "list").stdout.splitlines()) == 2
     assert sluicegate("quarantine", "release", "--all", "--yes").returncode == 0
     assert len(sluicegate("quarantine", "list").stdout.splitlines()) == 1
