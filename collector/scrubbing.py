@@ -32,7 +32,14 @@ class Scrubs(Protocol):
 
     @property
     def fingerprint(self) -> str: ...
-    def scrub(self, body: bytes, *, signal: str = ..., source: str = ...) -> Scrubbed: ...
+    def scrub(
+        self,
+        body: bytes,
+        *,
+        signal: str = ...,
+        source: str | None = ...,
+        resource: tuple[tuple[str, str], ...] | None = ...,
+    ) -> Scrubbed: ...
 
 
 @dataclass(slots=True, frozen=True)
@@ -144,7 +151,7 @@ def _scrub(scrubber: Scrubs, batch: Batch) -> Scrubbed:
     """Scrub a batch's body; where that fails, halve it until only what fails is left, and quarantine that."""
     body, records = batch.body, batch.records
     try:
-        scrubbed = scrubber.scrub(body, signal=batch.signal, source=batch.origin.source)
+        scrubbed = scrubber.scrub(body, signal=batch.signal, source=batch.origin.source, resource=batch.origin.resource)
         if count_lines(scrubbed.body) == records - len(scrubbed.quarantined):
             return scrubbed
         events.log.error("the scrubber returned another number of records")
@@ -174,7 +181,7 @@ def _scrubbed_attributes(scrubber: Scrubs, origin: Origin) -> dict[str, str]:
     try:
         if len(body) > MAX_RESOURCE_BYTES:
             raise ValueError("too large")
-        scrubbed = scrubber.scrub(body, signal="logs", source=origin.source)
+        scrubbed = scrubber.scrub(body, signal="logs", source=origin.source, resource=origin.resource)
         if scrubbed.quarantined:
             raise ValueError("quarantined")
         return {name: str(value) for name, value in msgspec.json.decode(scrubbed.body, type=dict[str, str]).items()}

@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
+from typing import TypeAlias
 
 from scrubbers.locate import Locator
+from scrubbers.matching import Unscrubbable
 from scrubbers.plan import Plan, Rule
 from scrubbers.policy import Policy
-from scrubbers.reference import Reference, Unscrubbable
+from scrubbers.reference import Reference
+from scrubbers.scopes import Apart, Scopes, halves
 from scrubbers.splice import Finding, splice
 
 _MAX_TEXT = 64 * 1024  # of a resource attribute
@@ -24,7 +27,9 @@ class Quarantined:
 
 @dataclass(slots=True, frozen=True)
 class Scrubbed:
-    """What a block became. `findings` counts by (rule, action); `deep` counts records of the reference path."""
+    """What a block became. `findings` counts by (rule, action), the action `observe` if nothing was done; `deep` counts
+    records of the reference path.
+    """
 
     body: bytes
     findings: Mapping[tuple[str, str], int]
@@ -44,6 +49,12 @@ class Explained:
     replacement: bytes
 
 
+Resource: TypeAlias = tuple[tuple[str, str], ...]
+"""Attributes of where records come from, as pairs of name and value."""
+
+_OBSERVED = "observe"
+_MOST_PARTS = 64  # sets of rules that are ready: each takes some MB and a tenth of a second
+_MOST_ORIGINS = 4096
 _rule = itemgetter(3)
 _NOTHING: Mapping[tuple[str, str], int] = {}
 
@@ -51,36 +62,33 @@ _NOTHING: Mapping[tuple[str, str], int] = {}
 class Scrubber:
     """Strips personal data and secrets from blocks of newline-terminated records, by one policy.
 
-    Pure: no input or output, no clock. Not shared between threads while scrubbing; build one per worker.
+    Pure: no input or output, no clock but for the limits of the policy's own patterns. Not shared between threads while
+    scrubbing; build one per worker.
     """
 
     def __init__(self, policy: Policy) -> None:
-        plan = Plan(policy)
         self.fingerprint = policy.fingerprint
-        self._observe = policy.mode == "observe"
-        self._locator = Locator(plan)
-        self._reference = Reference(plan)
+        self._scopes = Scopes(policy)
+        self._whole = _Both(policy)  # compiled now, so that what cannot be is told now
+        self._parts: dict[Apart, _Both] = {frozenset(): self._whole}
+        self._known: dict[tuple[str, str | None, Resource | None], _Both] = {}
 
-    def scrub(self, body: bytes, *, signal: str = "logs", source: str = "") -> Scrubbed:  # noqa: ARG002
+    def scrub(
+        self, body: bytes, *, signal: str = "logs", source: str | None = None, resource: Resource | None = None
+    ) -> Scrubbed:
         r"""Scrub records, each ended by `\n` (the last may lack it).
 
-        A clean block comes back as the same object. Number and order of records stay, but for those that could not be
-        made clean for sure: they are taken out of the body and named in `quarantined`. Never raises on any bytes.
+        `source` and `resource` (attributes, as pairs) are what the scopes of rules ask for; a scope that asks for what
+        is not told holds. A clean block comes back as the same object. Number and order of records stay, but for those
+        that could not be made clean for sure: they are taken out of the body and named in `quarantined`. Never raises
+        on any bytes.
         """
-        ended = body.endswith(b"\n")
-        text = body if ended else body + b"\n"
-        findings, doubtful = self._locator.locate(text)
-        if not findings and not doubtful:
-            return Scrubbed(body, _NOTHING)
-        counted = Counter(map(_rule, findings))
-        quarantined: list[Quarantined] = []
-        if doubtful:
-            findings = self._deep(text, findings, doubtful, counted, quarantined)
-        counts = {(rule.name, rule.action): count for rule, count in counted.items() if rule is not None}
-        clean = body if self._observe and not quarantined else splice(text, findings)
-        if not ended and clean.endswith(b"\n") and clean is not body:
-            clean = clean[:-1]
-        return Scrubbed(clean, counts, tuple(quarantined), len(doubtful))
+        both = self._both(signal, source, resource) if self._scopes else self._whole
+        scrubbed = both.enforced.scrub(body)
+        if both.observed is None:
+            return scrubbed
+        seen = both.observed.scrub(scrubbed.body)
+        return replace(scrubbed, findings=_added(scrubbed.findings, seen.findings), deep=scrubbed.deep + seen.deep)
 
     def scrub_text(self, text: str) -> str:
         """Scrub a short text, such as the value of a resource attribute; what cannot be made clean becomes a token."""
@@ -92,6 +100,70 @@ class Scrubber:
             return "[REDACTED:unscrubbable]"
         return text if scrubbed.body is lines else scrubbed.body.decode("utf-8", "replace")
 
+    def explain(
+        self, line: bytes, *, signal: str = "logs", source: str | None = None, resource: Resource | None = None
+    ) -> list[Explained]:
+        """What is found in one record, by which rule and tier, as if it came alone. Offsets are into the record.
+
+        What rules in `mode: observe` find comes last.
+        """
+        both = self._both(signal, source, resource)
+        return [*both.enforced.explain(line), *(both.observed.explain(line) if both.observed else ())]
+
+    def _both(self, signal: str, source: str | None, resource: Resource | None) -> "_Both":
+        asked = (signal, source, resource)
+        known = self._known.get(asked)
+        if known is None:
+            apart = self._scopes.apart(signal, source, None if resource is None else dict(resource))
+            known = self._parts.get(apart)
+            if known is None:
+                if len(self._parts) > _MOST_PARTS:
+                    self._parts = {frozenset(): self._whole}
+                known = self._parts[apart] = _Both(self._scopes.policy(apart))
+            if len(self._known) > _MOST_ORIGINS:
+                self._known.clear()
+            self._known[asked] = known
+        return known
+
+
+class _Both:
+    """The rules that apply to a batch: those that are enforced, and those that are only observed, if there are any."""
+
+    def __init__(self, policy: Policy) -> None:
+        enforced, observed = halves(policy)
+        self.enforced = _Engine(enforced, observe=policy.mode == "observe")
+        self.observed = _Engine(observed, observe=True) if observed else None
+
+
+class _Engine:
+    """Scrubs by rules that all apply. `observe`: it counts, and changes nothing."""
+
+    def __init__(self, policy: Policy, *, observe: bool) -> None:
+        self._plan = Plan(policy)
+        self._observe = observe
+        self._locator = Locator(self._plan)
+        self._reference = Reference(self._plan)
+
+    def scrub(self, body: bytes) -> Scrubbed:
+        ended = body.endswith(b"\n")
+        text = body if ended else body + b"\n"
+        self._plan.budget.renew()
+        findings, doubtful = self._locator.locate(text)
+        if not findings and not doubtful:
+            return Scrubbed(body, _NOTHING)
+        counted = Counter(map(_rule, findings))
+        quarantined: list[Quarantined] = []
+        if doubtful:
+            findings = self._deep(text, findings, doubtful, counted, quarantined)
+        counts: Counter[tuple[str, str]] = Counter()
+        for rule, count in counted.items():
+            if rule is not None:
+                counts[rule.name, _OBSERVED if self._observe else rule.action] += count
+        clean = body if self._observe and not quarantined else splice(text, findings)
+        if not ended and clean.endswith(b"\n") and clean is not body:
+            clean = clean[:-1]
+        return Scrubbed(clean, counts, tuple(quarantined), len(doubtful))
+
     def explain(self, line: bytes) -> list[Explained]:
         """What is found in one record, by which rule and tier, as if it came alone. Offsets are into the record."""
         text = line.rstrip(b"\n").replace(b"\n", b" ") + b"\n"
@@ -100,7 +172,7 @@ class Scrubber:
         if doubtful:
             findings = self._reference.find(text[:-1])
         return [
-            Explained(rule.name, rule.action, start, end, tier, replacement)
+            Explained(rule.name, _OBSERVED if self._observe else rule.action, start, end, tier, replacement)
             for start, end, replacement, rule in findings
             if rule is not None
         ]
@@ -134,3 +206,7 @@ class Scrubber:
             if clean != record and not self._observe:
                 replaced.append((start, end, clean, None))
         return sorted([*([] if self._observe else findings), *replaced], key=lambda finding: finding[0])
+
+
+def _added(one: Mapping[tuple[str, str], int], other: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
+    return Counter(one) + Counter(other) if other else one

@@ -169,7 +169,9 @@ class Locator:
     def _shape(self, text: bytes, start: int, end: int, rule: Rule, findings: list[Finding], doubts: list[int]) -> None:
         before = text[start - 1] if start else 0x0A
         if (
-            text[end] in _OPENS
+            rule.by_path
+            or start == end  # the finder could not tell
+            or text[end] in _OPENS
             or before in b".-"
             or (before == 0x3A and text[start - 2] == 0x3A)
             or (before in _ALNUM and (start < 2 or text[start - 2] != 0x5C or before not in b"bfnrt"))
@@ -192,7 +194,7 @@ class Locator:
             # Behind a word: no value of a key, and no JSON number.
             findings.append((start, end, replacement, rule))
             return
-        if (self._plan.keeps_all or not value.strip(_HEX)) and self._kept(text, start):
+        if not rule.denied and (self._plan.keeps_all or not value.strip(_HEX)) and self._kept(text, start):
             doubts.append(start)
             return
         if rule.bare and before != 0x22 and value.isdigit():

@@ -1,6 +1,6 @@
 """Key matching: which names are personal, in every spelling that the trigger can see."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import product
 from operator import contains
 
@@ -29,10 +29,16 @@ def spellings(segment: str) -> frozenset[bytes]:
     return frozenset(usual | extra)
 
 
+def folded(name: str) -> str:
+    """A name as two of them are compared that people wrote."""
+    return name.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
 class Names:
     """The names of all key rules, looked up by the path of a key. Earlier rules win over later ones."""
 
-    def __init__(self, rules: Iterable[Iterable[str]]) -> None:
+    def __init__(self, rules: Iterable[Iterable[str]], undecided: Container[bytes] = ()) -> None:
+        """`undecided`: spellings that never decide by themselves, since something else may have a say."""
         self.spelled: dict[bytes, int] = {}
         """Every spelling of the names of one segment → rule: nearly all names."""
         self._longer: dict[bytes, list[tuple[tuple[frozenset[bytes], ...], int]]] = {}
@@ -50,7 +56,7 @@ class Names:
         self.decided = {
             spelling: rule
             for spelling, rule in self.spelled.items()
-            if all(rule <= other for _, other in self._longer.get(spelling, ()))
+            if spelling not in undecided and all(rule <= other for _, other in self._longer.get(spelling, ()))
         }
         """The spellings that decide by themselves, whatever they stand in: the fast path's whole question."""
 

@@ -8,7 +8,7 @@ A trigger may say yes too often, never no wrongly. What it costs is bytes × aut
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeAlias
@@ -17,9 +17,10 @@ import hyperscan
 
 from scrubbers.actions import Action, Replacer, label, replacer, token, tokens
 from scrubbers.detectors import DETECTORS
-from scrubbers.detectors.detector import Find, Trigger
+from scrubbers.detectors.detector import Confidence, Detector, Find, Span, Trigger
+from scrubbers.matching import Budget, Matcher, Unscrubbable
 from scrubbers.paths import Names
-from scrubbers.policy import Policy
+from scrubbers.policy import Allow, DenyRule, PatternRule, Policy
 
 Hit: TypeAlias = int  # the end of the report << END | what was seen, one of:
 
@@ -27,7 +28,7 @@ END = 20
 WHAT = (1 << END) - 1
 INTRODUCER = 0  # something encoded: the record is decoded and scanned again
 GUARDED = 1  # one of the guarded shapes; from here to KEY: index into Plan.finders
-KEY = 1 << 12  # and above: a spelling of a personal key's last segment
+KEY = 1 << 18  # and above: a spelling of a personal key's last segment
 
 # What tells that something is encoded, by the rare byte in it: JSON escapes (`\/` of a URL, `\n` before what a guarded
 # shape begins with), percent-encoding. No introducer in a record: decoding it is the identity.
@@ -43,7 +44,21 @@ class Rule:
     replace: Replacer
     token: bytes  # what stands for a value that is more than text
     delete: bool = False
-    bare: bool = False
+    bare: bool = False  # what it finds can be a JSON number
+    denied: bool = False  # wins over `keep`
+    include: Names | None = None  # keys in whose values alone it finds something
+    exclude: Names | None = None  # keys in whose values it finds nothing
+
+    @property
+    def by_path(self) -> bool:
+        """Whether it depends on the path: only the reference path knows that."""
+        return self.include is not None or self.exclude is not None
+
+    def applies(self, path: Sequence[bytes]) -> bool:
+        """Whether it applies in the value of the key at this path (as `Names` takes it), or anywhere below."""
+        return (self.include is None or _at_or_below(self.include, path)) and (
+            self.exclude is None or not _at_or_below(self.exclude, path)
+        )
 
     @property
     def partial(self) -> bool:
@@ -62,7 +77,9 @@ class Plan:
         if policy.extends:
             raise ValueError("a policy that extends others is made whole by load_policy")
         named = [(name, rule) for rule in policy.keys for name in rule.names]
-        self.names = Names((name,) for name, _ in named)
+        self.budget = Budget()
+        self.keep_names = Names(rule.names for rule in policy.keep)
+        self.names = Names(((name,) for name, _ in named), undecided=self.keep_names.lasts)
         self.key_rules = [
             Rule(
                 name=f"key:{name}",
@@ -73,11 +90,15 @@ class Plan:
             )
             for name, rule in named
         ]
-        self.keep_names = Names(rule.names for rule in policy.keep)
         self.keep_tails = frozenset(name[-3:] for name in self.keep_names.lasts)
         """The last three bytes of every spelling that a kept key can end in."""
         self.keep_by_rule = [Names([rule.names]) for rule in policy.keep]
-        self.keep_shapes = [re.compile(rule.shape.encode()) for rule in policy.keep]
+        self.keep_shapes = [
+            re.compile(rule.shape.encode()).fullmatch  # simple, and much faster
+            if _HEX_SHAPE.fullmatch(rule.shape)
+            else Matcher(rule.shape, self.budget).fullmatch
+            for rule in policy.keep
+        ]
         self.keeps_all = not all(_HEX_SHAPE.fullmatch(rule.shape) for rule in policy.keep)
         """Whether a kept value can hold more than hexadecimal digits and dashes."""
         self.finders: list[tuple[Finder, ...]] = [()]
@@ -86,22 +107,14 @@ class Plan:
         self.keys: list[tuple[int, int | None]] = []
         """By what was seen, less KEY: the length of the spelling, and the rule if it decides by itself."""
         self._databases, self._together = self._compile(policy)
+        self.by_path = any(rule.by_path for finders in self.finders for _, rule, _ in finders)
+        """Whether a rule asks in the value of which key a thing stands."""
         found_by = [rule for finders in self.finders for _, rule, _ in finders]
         self.token = tokens(rule.token for rule in (*self.key_rules, *found_by))
         """Matches the tokens of this policy."""
 
     def _compile(self, policy: Policy) -> tuple[list[hyperscan.Database], hyperscan.Database]:
-        watched: list[tuple[Trigger, Finder]] = []
-        for pattern in {rule.name: rule for rule in reversed(policy.patterns)}.values():  # the first of a name decides
-            detector = DETECTORS[pattern.detector]
-            replace = replacer(pattern, label(detector.name), detector.canonical, policy)
-            constant = token(label(detector.name), pattern.replacement)
-            rule = Rule(detector.name, pattern.action.value, replace, constant, bare=detector.bare)
-            at_once = detector.unmistakable and pattern.action is Action.REPLACE and not self.keeps_all
-            watched += [
-                (trigger, (trigger.find, rule, rule.token if at_once else None)) for trigger in detector.triggers
-            ]
-
+        watched = [each for pattern in policy.patterns for each in self._watched(pattern, policy)]
         guarded = [(trigger, finder) for trigger, finder in watched if trigger.guarded]
         self.finders.append(tuple(finder for _, finder in guarded))  # GUARDED
         for trigger, finder in guarded:
@@ -113,6 +126,11 @@ class Plan:
         literals: list[_Expression] = [
             (re.escape(spelling), what, True) for what, spelling in enumerate(spellings, KEY)
         ]
+        for denied in policy.deny:
+            for expression, finder in _denied(denied, policy):
+                self.finders.append((finder,))
+                literals.append((expression, len(self.finders) - 1, True))
+        assert len(self.finders) < KEY
         apart: list[list[_Expression]] = [[(introducer, INTRODUCER, False)] for introducer in _INTRODUCERS]
         if guarded:
             joined = b"|".join(sorted({trigger.expression for trigger, _ in guarded}))
@@ -133,11 +151,52 @@ class Plan:
             [each for group in groups for each in group]
         )
 
+    def _watched(self, pattern: PatternRule, policy: Policy) -> Iterator[tuple[Trigger, Finder]]:
+        detector = DETECTORS[pattern.detector]
+        paths = pattern.scope
+        rule = Rule(
+            detector.name,
+            pattern.action.value,
+            replacer(pattern, label(detector.name), detector.canonical, policy),
+            token(label(detector.name), pattern.replacement),
+            bare=detector.bare,
+            include=Names([paths.include]) if paths.include else None,
+            exclude=Names([paths.exclude]) if paths.exclude else None,
+        )
+        at_once = (
+            detector.unmistakable
+            and pattern.action is Action.REPLACE
+            and not self.keeps_all
+            and not rule.by_path
+            and not (pattern.allow.shapes or policy.allow.shapes)
+        )
+        allowed = self._allowed(detector, pattern.allow, policy.allow)
+        sure = Confidence[(pattern.min_confidence or policy.min_confidence).upper()]
+        for trigger in detector.triggers:
+            if trigger.confidence >= sure:
+                find = trigger.find if allowed is None else _but(trigger.find, allowed)
+                yield trigger, (find, rule, rule.token if at_once else None)
+
+    def _allowed(self, detector: Detector, *allows: Allow) -> Callable[[bytes], bool] | None:
+        """Whether a value that a detector found is allowed; None: none is."""
+        values = frozenset(detector.canonical(value.encode()) for allow in allows for value in allow.values)
+        shapes = [Matcher(shape, self.budget) for allow in allows for shape in allow.shapes]
+        documented = next((each.documented for each in allows if "documented" in each.model_fields_set), False)
+        if not (values or shapes or documented):
+            return None
+        canonical, published = detector.canonical, detector.documented
+
+        def allowed(value: bytes) -> bool:
+            form = canonical(value)
+            return form in values or (documented and published(value)) or any(shape.fullmatch(form) for shape in shapes)
+
+        return allowed
+
     def kept(self, path: Sequence[bytes], value: bytes) -> bool:
         """Whether the value of the key at this path is an identifier that patterns leave alone."""
         return any(
-            names.rule(path) is not None and shape.fullmatch(value)
-            for names, shape in zip(self.keep_by_rule, self.keep_shapes, strict=True)
+            names.rule(path) is not None and fits(value)
+            for names, fits in zip(self.keep_by_rule, self.keep_shapes, strict=True)
         )
 
     def scan(self, text: bytes) -> list[Hit]:
@@ -157,12 +216,58 @@ class Plan:
         return hits
 
 
+def _but(find: Find, allowed: Callable[[bytes], bool]) -> Find:
+    """What is found, but for what is allowed; an empty span where that takes too long to tell."""
+
+    def found(text: bytes, end: int) -> Span | None:
+        span = find(text, end)
+        try:
+            return None if span is None or allowed(text[span[0] : span[1]]) else span
+        except Unscrubbable:
+            return end, end
+
+    return found
+
+
+def _denied(rule: DenyRule, policy: Policy) -> Iterator[tuple[bytes, Finder]]:
+    """A literal for each value, and for each way of writing letters beyond ASCII, where `caseless` does not reach."""
+    replace = replacer(rule, label(rule.name), bytes.lower, policy)
+    ready = Rule(
+        rule.name, rule.action.value, replace, token(label(rule.name), rule.replacement), bare=True, denied=True
+    )
+    values = {form(value) for value in rule.values for form in (str.lower, str.upper, str.title, str)}
+    for value in sorted({value.encode() if not value.isascii() else value.lower().encode() for value in values}):
+        yield re.escape(value), (_word(value), ready, None)
+
+
+def _word(value: bytes) -> Find:
+    """A literal whose report ended at `end`, if no letter or digit stands directly beside it."""
+    size = len(value)
+    left, right = value[0] in _ALNUM, value[-1] in _ALNUM
+
+    def found(text: bytes, end: int) -> Span | None:
+        start = end - size
+        if right and text[end] in _ALNUM:
+            return None
+        if left and start and text[start - 1] in _ALNUM:
+            escape = start > 1 and text[start - 2] == 0x5C and text[start - 1] in b"bfnrt"
+            return (start, end) if escape else None
+        return start, end
+
+    return found
+
+
+def _at_or_below(names: Names, path: Sequence[bytes]) -> bool:
+    return any(names.rule(path[at:]) is not None for at in range(len(path)))
+
+
 def _shortest(spellings: Iterable[bytes]) -> list[bytes]:
     """Those that no other one of them is the end of: what ends in another is reported with it."""
     known = set(spellings)
     return sorted(each for each in known if not any(each[at:] in known for at in range(1, len(each))))
 
 
+_ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _PARTIAL = (Action.MASK.value, Action.TRUNCATE.value)
 _SHORT = 4096  # bytes: below, one slower scan costs less than several calls
 _HEX_SHAPE = re.compile(r"(?:[-|]|\[0-9a-f\]|\[0-9a-fA-F\]|\[0-9A-F\]|\[0-9\]|\\d|\{[0-9]+(?:,[0-9]*)?\})*")

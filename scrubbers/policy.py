@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 import regex
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from scrubbers.actions import KEEP_LAST, REPLACEMENT, Action, Template
 from scrubbers.detectors import DETECTORS
 from scrubbers.keyring import EncryptionKey, HashKey
+from scrubbers.matching import compiled
 from scrubbers.truncation import BY_DETECTOR, To
 from settings import Settings, refuse
 
@@ -28,9 +29,21 @@ def _detector(value: str) -> str:
 
 def _shape(value: str) -> str:
     try:
-        regex.compile(value)
+        compiled(value)
     except regex.error as error:
         refuse(((), f"is not a regular expression ({error.msg}); write one in the syntax of the `regex` module"))
+    return value
+
+
+def _denied(value: str) -> str:
+    if not 3 <= len(value.encode()) <= 256:
+        refuse(((), "is too short or too long; write a value of 3 to 256 bytes"))
+    if any(char in "\"'\\" or not char.isprintable() for char in value) or value != value.strip():
+        refuse(((), "holds quotes, a backslash, control characters or space around it; write the part between them"))
+    if not value.isdigit() and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", value):
+        refuse(((), "is a number with signs, and numbers have many spellings; write its digits alone"))
+    if value.lower() in ("true", "false", "null", "nan", "infinity", "redacted", "hmac"):
+        refuse(((), "is a word of JSON or of our tokens; remove it"))
     return value
 
 
@@ -39,6 +52,10 @@ def _one_or_many(value: Any) -> Any:
 
 
 KeyName = Annotated[str, AfterValidator(_name)]
+Shape = Annotated[str, AfterValidator(_shape)]
+DeniedValue = Annotated[str, AfterValidator(_denied)]
+RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+ConfidenceLevel: TypeAlias = Literal["shape", "context", "checksum"]
 
 OneOrMany = Annotated[
     tuple[str, ...],
@@ -48,6 +65,36 @@ OneOrMany = Annotated[
     ),
 ]
 """A list of names, or a single one without brackets."""
+
+
+class Scope(Settings):
+    """Where a rule applies: where all that is said here holds. `*` stands for any run of characters."""
+
+    signals: tuple[Literal["logs", "traces", "metrics"], ...] = ()
+    """Signals; none: all."""
+    sources: tuple[str, ...] = ()
+    """Names of sources in the configuration; none: all."""
+    resource: dict[str, OneOrMany] = Field(
+        default_factory=dict,
+        description="Attributes of the resource, such as `k8s.namespace.name: [shop, team-*]`: each must be there, "
+        "with one of the values.",
+    )
+
+
+class PatternScope(Scope):
+    """Where a pattern applies: where all that is said here holds. `*` stands for any run of characters."""
+
+    include: tuple[KeyName, ...] = ()
+    """Keys: only in their values, and in all below them. In text that is no JSON there are none."""
+    exclude: tuple[KeyName, ...] = ()
+    """Keys: not in their values, nor in anything below them."""
+
+
+MODE: Any = Field(
+    "enforce",
+    description="`observe`: what this rule finds is counted, and stays. It keeps no other rule from its work.",
+)
+Mode: TypeAlias = Literal["enforce", "observe"]
 
 
 class KeyRule(Settings):
@@ -65,12 +112,31 @@ class KeyRule(Settings):
         "of an e-mail address `*@` and its domain; `year`: of a date its year. What is none becomes a token.",
     )
     replacement: Template | None = REPLACEMENT
+    mode: Mode = MODE
+    scope: Scope = Field(default_factory=Scope, description="Where it applies; everywhere, if nothing is said.")
 
     @model_validator(mode="after")
     def _says_how(self) -> Self:
         if self.action is Action.TRUNCATE and self.truncate_to is None:
             refuse((("truncate_to",), "is missing, and the rule truncates; write `network`, `domain` or `year`"))
         return self
+
+
+class Allow(Settings):
+    """Values that patterns leave alone."""
+
+    values: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Values as they stand in the data; case and separators do not matter where they do not for the detector (e-mail
+    addresses, numbers)."""
+    shapes: tuple[Shape, ...] = ()
+    """Regular expressions that a whole value must match, in the detector's canonical form (lower-case e-mail addresses,
+    numbers without separators)."""
+    documented: bool = False
+    """Values that were published for tests and examples and belong to nobody: test cards, `user@example.com`, networks
+    of documentation."""
+
+    def __bool__(self) -> bool:
+        return bool(self.values or self.shapes or self.documented)
 
 
 class PatternRule(Settings):
@@ -82,6 +148,14 @@ class PatternRule(Settings):
     )
     keep_last: int = KEEP_LAST
     replacement: Template | None = REPLACEMENT
+    min_confidence: ConfidenceLevel | None = Field(
+        None, description="How sure a finding must be, instead of the policy's `min_confidence`."
+    )
+    allow: Allow = Field(default_factory=Allow, description="Values that this rule leaves alone.")
+    mode: Mode = MODE
+    scope: PatternScope = Field(
+        default_factory=PatternScope, description="Where it applies; everywhere, if nothing is said."
+    )
 
     @model_validator(mode="after")
     def _says_how(self) -> Self:
@@ -101,13 +175,32 @@ class PatternRule(Settings):
         return self.detector
 
 
+class DenyRule(Settings):
+    """Values that are taken wherever they stand: names of customers, projects, machines."""
+
+    name: RuleName = Field(description="How it is counted, and what tokens say.")
+    values: Annotated[tuple[DeniedValue, ...], Field(min_length=1)] = Field(
+        description="Words or phrases, compared ignoring case. No letter or digit may stand directly beside one."
+    )
+    action: Literal[Action.REPLACE, Action.MASK, Action.HASH, Action.ENCRYPT] = Field(
+        Action.REPLACE, description="What is done with the value."
+    )
+    keep_last: int = KEEP_LAST
+    replacement: Template | None = REPLACEMENT
+    mode: Mode = MODE
+    scope: Scope = Field(default_factory=Scope, description="Where it applies; everywhere, if nothing is said.")
+
+    @property
+    def truncate_to(self) -> To | None:
+        """Nothing is known of the value."""
+        return None
+
+
 class KeepRule(Settings):
     """Identifiers that patterns leave alone: the key *and* the shape must match."""
 
     names: Annotated[tuple[KeyName, ...], Field(min_length=1)] = Field(description="Names of identifiers.")
-    shape: Annotated[str, AfterValidator(_shape)] = Field(
-        description="A regular expression that the whole value must match."
-    )
+    shape: Shape = Field(description="A regular expression that the whole value must match.")
 
 
 class Disable(Settings):
@@ -117,6 +210,8 @@ class Disable(Settings):
     """Names of key rules."""
     patterns: tuple[str, ...] = ()
     """Names of pattern rules."""
+    deny: tuple[str, ...] = ()
+    """Names of deny rules."""
     keep: tuple[KeyName, ...] = ()
     """Names of identifiers that would be kept."""
 
@@ -131,9 +226,16 @@ class Policy(Settings):
         "(`./base.yaml`, relative to this one). The rules of this file come before theirs.",
     )
     disable: Disable = Field(default_factory=Disable, description="What is not taken over from `extends`.")
-    mode: Literal["enforce", "observe"] = Field("enforce", description="`observe` counts findings and changes nothing.")
+    mode: Mode = Field("enforce", description="`observe` counts findings and changes nothing, whatever the rules say.")
     keys: tuple[KeyRule, ...] = Field((), description="Names whose value is personal.")
     patterns: tuple[PatternRule, ...] = Field((), description="Detectors that find personal data by its shape.")
+    deny: tuple[DenyRule, ...] = Field((), description="Values that are taken wherever they stand.")
+    allow: Allow = Field(default_factory=Allow, description="Values that all patterns leave alone.")
+    min_confidence: ConfidenceLevel = Field(
+        "shape",
+        description="How sure a finding of a pattern must be: `shape` (it looks like one), `context` (and a word "
+        "beside it says so), `checksum` (its check digits are right, or its form is that of nothing else).",
+    )
     keep: tuple[KeepRule, ...] = Field((), description="Identifiers that patterns leave alone.")
     hash: HashKey | None = Field(None, description="Needed as soon as a rule hashes.")
     encrypt: EncryptionKey | None = Field(None, description="Needed as soon as a rule encrypts.")
@@ -142,7 +244,7 @@ class Policy(Settings):
     def _has_what_it_needs(self) -> Self:
         if self.extends:
             return self  # it is asked again once it is whole
-        actions = [*(rule.action for rule in self.keys), *(rule.action for rule in self.patterns)]
+        actions = [rule.action for rules in (self.keys, self.patterns, self.deny) for rule in rules]
         if Action.HASH in actions and self.hash is None:
             refuse((("hash",), "is missing, and a rule hashes; write `hash: {key: ${file:/path/to/key}}`"))
         if Action.ENCRYPT in actions and self.encrypt is None:

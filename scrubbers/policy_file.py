@@ -4,6 +4,7 @@ A policy extends presets (the YAML files in `presets/`) and other files. The mer
 - of each list (`keys`, `patterns`, `keep` …) its own rules first, then those of what it extends, in the order given;
   the first rule that applies to a thing decides, so a policy overrides what it extends by saying otherwise;
 - less what `disable` names, and less rules that stand there twice;
+- of `allow` the values and shapes of all;
 - of all else (`mode`, `hash` …) what it says itself, or what the first of those says that it extends.
 """
 
@@ -16,7 +17,8 @@ from typing import Any, TypeAlias
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
-from scrubbers.policy import Disable, KeepRule, KeyRule, Policy
+from scrubbers.paths import folded
+from scrubbers.policy import Allow, Disable, KeepRule, KeyRule, Policy
 from settings import Node, Problem, Settings, SettingsError, read, validate, validate_data
 
 PRESETS: Mapping[str, Path] = {path.stem: path for path in sorted(Path(__file__).with_name("presets").glob("*.yaml"))}
@@ -143,6 +145,8 @@ class _Reading:
             self._problem(path, root, ("disable", where, number), "is not in what this policy extends; remove it")
         said = set(own.model_fields_set) - {"extends", "disable", *_LISTS}
         data |= {name: getattr(own, name) for name in said}
+        data["allow"] = _allow([own, *(base.policy for base in bases)])
+        said |= {"allow"}
         for base in bases:
             data |= {name: getattr(base.policy, name) for name in base.said - said}
             said |= base.said
@@ -165,9 +169,20 @@ class _Reading:
         self.problems.append(Problem(str(path), node.line, node.column, shown.lstrip("."), message))
 
 
+def _allow(policies: Sequence[Policy]) -> Allow:
+    """Values and shapes of all, and what the first says that says something of documented values."""
+    allows = [policy.allow for policy in policies]
+    said = [each.documented for each in allows if "documented" in each.model_fields_set]
+    values = tuple(dict.fromkeys(value for each in allows for value in each.values))
+    shapes = tuple(dict.fromkeys(shape for each in allows for shape in each.shapes))
+    if said:
+        return Allow(values=values, shapes=shapes, documented=said[0])
+    return Allow(values=values, shapes=shapes)
+
+
 def _names_to_disable(disable: Disable) -> set[tuple[str, int, str]]:
     return {
-        (where, number, _folded(name))
+        (where, number, folded(name))
         for where in Disable.model_fields
         for number, name in enumerate(getattr(disable, where))
     }
@@ -175,11 +190,11 @@ def _names_to_disable(disable: Disable) -> set[tuple[str, int, str]]:
 
 def _without(rule: Rule, where: str, disable: Disable, unused: set[tuple[str, int, str]]) -> Rule | None:
     """What is left of a rule; `unused` loses the names that were found."""
-    names = {_folded(name): number for number, name in enumerate(getattr(disable, where, ()))}
+    names = {folded(name): number for number, name in enumerate(getattr(disable, where, ()))}
 
     def gone(name: str) -> bool:
-        number = names.get(_folded(name))
-        unused.discard((where, -1 if number is None else number, _folded(name)))
+        number = names.get(folded(name))
+        unused.discard((where, -1 if number is None else number, folded(name)))
         return number is not None
 
     if isinstance(rule, KeyRule | KeepRule):
@@ -193,7 +208,3 @@ def _without(rule: Rule, where: str, disable: Disable, unused: set[tuple[str, in
 def _names(rule: Rule) -> Iterable[str]:
     name = getattr(rule, "name", None)
     return (name,) if isinstance(name, str) else ()
-
-
-def _folded(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "").replace(" ", "")

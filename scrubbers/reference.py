@@ -15,6 +15,7 @@ from typing import TypeAlias
 from scrubbers.actions import in_token
 from scrubbers.detectors.detector import Span
 from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, Encoding, decode, decode_mapped
+from scrubbers.matching import Unscrubbable
 from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
 from scrubbers.notations.json_document import Document, Member, parse
 from scrubbers.notations.quoted import quoted_key, value_at
@@ -22,15 +23,12 @@ from scrubbers.plan import END, INTRODUCER, KEY, WHAT, Plan, Rule
 from scrubbers.splice import Finding, splice
 
 Offsets: TypeAlias = Sequence[int]
+Path: TypeAlias = tuple[bytes, ...]
 
 _ROUNDS = 12
 _COMMA = re.compile(rb"[ \t]*,[ \t]*").match
 _DOCUMENT = re.compile(rb'[{\[][ \t\r\n]*["{\[\]}0-9tfn-]')
 _MOST, _MOST_LEFT = 20_000, 1_000  # findings in one record, in the first round and later: more are no accident
-
-
-class Unscrubbable(Exception):
-    """A record that cannot be made clean for sure; the message is a reason, without contents."""
 
 
 @dataclass(slots=True)  # not frozen: that would triple the price of making one
@@ -43,14 +41,18 @@ class View:
     quotes: int = 0  # JSON strings it stands in
     scalar: bool = False  # a JSON number or word, replaced as a whole
     literal: bool = False  # between the quotes of a JSON string: what it says shows only when decoded
+    path: Path = ()  # of the key whose value it stands in, as `Names` takes it; only if some rule asks for it
     documents: Sequence[Span] = ()  # JSON in it, which has views of its own
 
-    def part(self, start: int, end: int) -> "View":
-        return View(self.text[start:end], self.offsets[start : end + 1], self.depth, self.quotes)
+    def part(self, start: int, end: int, path: Path) -> "View":
+        return View(self.text[start:end], self.offsets[start : end + 1], self.depth, self.quotes, path=path)
 
-    def string(self, start: int, end: int) -> "View":
+    def string(self, start: int, end: int, path: Path) -> "View":
         """What stands between the quotes of a JSON string."""
-        return View(self.text[start:end], self.offsets[start : end + 1], self.depth, self.quotes + 1, literal=True)
+        view = self.part(start, end, path)
+        view.quotes += 1
+        view.literal = True
+        return view
 
     def span(self, start: int, end: int) -> Span:
         """Where a span of this view stands in the record."""
@@ -153,7 +155,7 @@ class Reference:
             return
         text, inner = decode_mapped(view.text, encoding)
         outer = view.offsets
-        yield View(text, array("L", (outer[at] for at in inner)), view.depth + 1, quotes)
+        yield View(text, array("L", (outer[at] for at in inner)), view.depth + 1, quotes, path=view.path)
 
     def _document(
         self,
@@ -167,6 +169,7 @@ class Reference:
     ) -> None:
         gone: list[Span] = []
         names = self._plan.names
+        path_at = _Paths(document, view.path).at if self._plan.by_path else _nowhere
         for members in document.objects:
             rules: list[Rule | None] = []
             for member in members:
@@ -176,15 +179,17 @@ class Reference:
                     path = _segments(member.path)
                     number = names.rule(path)
                     start, end = _inner(view.text, member.value)
-                    if number is not None and not self._token.fullmatch(view.text, start, end):
+                    if number is not None and self._plan.kept(path, view.text[start:end]):
+                        kept.append(view.span(*member.value))
+                    elif number is not None and not self._token.fullmatch(view.text, start, end):
                         rule = self._plan.key_rules[number]
                         gone.append(member.value)
                         if start == end and not rule.delete:
                             rule = None  # an empty string
                     elif number is None and hits.among(*member.key):
-                        pending.append(view.string(*member.key))
+                        pending.append(view.string(*member.key, path_at(member.value[0])))
                 elif hits.among(*member.key) and self._token.search(view.text, *member.key) is None:
-                    pending.append(view.string(*member.key))
+                    pending.append(view.string(*member.key, path_at(member.value[0])))
                 rules.append(rule)
                 if rule is None and self._plan.keep_shapes and hits.among(*member.value):
                     start, end = _inner(view.text, member.value)
@@ -196,10 +201,10 @@ class Reference:
         gone.sort()
         for start, end in document.strings:
             if hits.among(start, end) and not _within(start, gone):
-                pending.append(view.string(start, end))
+                pending.append(view.string(start, end, path_at(start)))
         for start, end in document.scalars:
             if hits.among(start, end) and not _within(start, gone):
-                leaf = view.part(start, end)
+                leaf = view.part(start, end, path_at(start))
                 leaf.scalar = True
                 leaves.append(leaf)
 
@@ -265,7 +270,9 @@ class Reference:
         text = view.text + b"\n"
         for end, what in hits:
             for find, rule, _ in self._plan.finders[what] if what < KEY else ():
-                span = find(text, end)
+                span = find(text, end) if rule.applies(view.path) else None
+                if span is not None and span[0] == span[1]:
+                    raise Unscrubbable("pattern timed out")
                 if span is not None and (left := rule.replace(text[span[0] : span[1]])) != text[span[0] : span[1]]:
                     replacement = view.quote(b'"' + left + b'"')
                     findings.append((*view.span(0, len(view.text)), replacement, rule))
@@ -282,7 +289,7 @@ class Reference:
                 covered = self._text_key(view, text, end, findings)
             elif what != INTRODUCER:
                 for find, rule, _ in self._plan.finders[what]:
-                    span = find(shapes, end)
+                    span = find(shapes, end) if rule.applies(view.path) else None
                     if span is not None:
                         self._shape(view, text, span, rule, findings)
 
@@ -290,7 +297,9 @@ class Reference:
         start, end = span[0], min(span[1], len(view.text))
         if in_token(self._token, text, start, end):
             return  # final
-        if self._plan.keep_shapes and self._kept(text, start):
+        if start == end:
+            raise Unscrubbable("pattern timed out")
+        if self._plan.keep_shapes and not rule.denied and self._kept(text, start):
             return
         replacement = rule.replace(text[start:end])
         if replacement == text[start:end]:
@@ -356,6 +365,8 @@ class Reference:
                 return inner[1]
         if inner[0] == inner[1]:
             return 0  # an empty string
+        if self._plan.keep_shapes and self._plan.kept(name.split(b".")[::-1], text[inner[0] : inner[1]]):
+            return inner[1]
         replacement = rule.replace(text[inner[0] : inner[1]])
         if replacement == text[inner[0] : inner[1]]:
             return inner[1]
@@ -386,6 +397,33 @@ def _between(text: bytes, documents: list[Span]) -> Iterator[bytes]:
     for start, end in [*documents, (len(text), len(text))]:
         yield text[at:start]
         at = end
+
+
+class _Paths:
+    """The path of the key whose value a place in a document belongs to."""
+
+    def __init__(self, document: Document, outer: Path) -> None:
+        self._outer = outer
+        members = [member for members in document.objects for member in members]
+        self._members = sorted(members, key=lambda member: (member.value[0], -member.value[1]))
+        self._starts = [member.value[0] for member in self._members]
+        self._around: list[int] = []  # for each member the one around it, or -1
+        open_: list[int] = []
+        for number, member in enumerate(self._members):
+            while open_ and self._members[open_[-1]].value[1] <= member.value[0]:
+                open_.pop()
+            self._around.append(open_[-1] if open_ else -1)
+            open_.append(number)
+
+    def at(self, place: int) -> Path:
+        number = bisect_right(self._starts, place) - 1
+        while number >= 0 and self._members[number].value[1] <= place:
+            number = self._around[number]
+        return (*_segments(self._members[number].path), *self._outer) if number >= 0 else self._outer
+
+
+def _nowhere(_place: int) -> Path:
+    return ()
 
 
 def _within(at: int, spans: Sequence[Span]) -> bool:
@@ -432,7 +470,7 @@ def _longest(findings: list[Finding], kept: list[Span]) -> tuple[list[Finding], 
     settled = True
     for finding in findings:
         start, end = finding[0], finding[1]
-        if _within(start, kept):
+        if _within(start, kept) and not (finding[3] and finding[3].denied):
             continue
         at = bisect_right(taken, (start, end))
         if (at and taken[at - 1][1] > start) or (at < len(taken) and taken[at][0] < end):

@@ -22,7 +22,7 @@ NOON = 1_795_521_600_000_000_000  # ns
 class Scrubber:
     fingerprint = "f1"
 
-    def scrub(self, body: bytes, *, signal: str = "logs", source: str = "") -> Scrubbed:  # noqa: ARG002
+    def scrub(self, body: bytes, **_: object) -> Scrubbed:
         return Scrubbed(body, {})
 
 

@@ -21,7 +21,7 @@ class Scrubber:
         self.poison = poison
         self.calls = 0
 
-    def scrub(self, body: bytes, *, signal: str = "logs", source: str = "") -> Scrubbed:  # noqa: ARG002
+    def scrub(self, body: bytes, **_: object) -> Scrubbed:
         self.calls += 1
         if self.poison in body:
             raise ValueError("canary@example.com")
@@ -138,7 +138,7 @@ def test_another_policy_holds_from_the_next_batch_on_for_attributes_too() -> Non
     class Second(Scrubber):
         fingerprint = "f2"
 
-        def scrub(self, body: bytes, *, signal: str = "logs", source: str = "") -> Scrubbed:  # noqa: ARG002
+        def scrub(self, body: bytes, **_: object) -> Scrubbed:
             return Scrubbed(body, {})
 
     scrubbing = Scrubbing(Scrubber(), lambda _: "standard")

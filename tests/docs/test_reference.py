@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,8 @@ def test_every_key_is_there(name: str, model: type[BaseModel]) -> None:
     """Counted anew, over the models that can be reached, whatever way the page takes to find them."""
     rows = re.findall(r"^\| `(\w+)` \|", _page(name), re.MULTILINE)
     wanted = [key for reached in _reached(model) for key in reached.model_fields]
-    assert sorted(rows) == sorted(wanted)
+    assert set(rows) == set(wanted)
+    assert Counter(rows) >= Counter(wanted)  # what may stand in several places has a table for each
 
 
 @pytest.mark.parametrize("model", [Config, Policy])

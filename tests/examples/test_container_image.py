@@ -96,7 +96,10 @@ def test_what_is_copied_is_there() -> None:
 def test_the_wheel_holds_every_file_of_the_packages_and_no_more(wheel: Path) -> None:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert held == {name for name in _files() if name.split("/")[0] in PACKAGES}
-    assert held >= {"scrubbers/presets/default.yaml", *(f"{name}/py.typed" for name in ("collector", "scrubbers", "exporters"))}
+    assert held >= {
+        "scrubbers/presets/default.yaml",
+        *(f"{name}/py.typed" for name in ("collector", "scrubbers", "exporters")),
+    }
 
 
 def test_installed_it_works_from_any_folder_and_writes_nothing_beside_its_home(installed: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from contextlib import suppress
 from functools import cache
 
 from hypothesis import HealthCheck, settings
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from scrubbers import Policy, Scrubber, load_policy
 from scrubbers.plan import Plan
 from scrubbers.reference import Reference, Unscrubbable
+from scrubbers.scopes import halves
 from scrubbers.truncation import BY_DETECTOR
 
 EXAMPLES = int(os.environ.get("SLUICEGATE_EXAMPLES") or 0)
@@ -66,6 +68,25 @@ POLICIES: dict[str, Policy] = {
         "hash": _KEY | {"version": "k2", "previous": [{"key": "an older key of 20", "version": "k1", "overlap": True}]},
         "encrypt": {"key": "0123456789abcdef" * 2},
     }),
+    # Values that are allowed or denied, rules by path, rules that only count.
+    "values": Policy.model_validate({
+        "keys": [
+            {"names": ["password"], "mode": "observe"}, {"names": ["password", "email", "trace_id"]},
+            {"names": ["token"], "action": "replace"},
+        ],
+        "patterns": [
+            {"detector": "email", "allow": {"values": ["BOB@x.io"]}, "scope": {"exclude": ["user", "b"]}},
+            {"detector": "email", "action": "mask", "scope": {"include": ["a"]}},
+            {"detector": "ipv4", "mode": "observe"},
+            *(each.model_dump() for each in _default.patterns if each.name not in ("email", "ipv4")),
+        ],
+        "deny": [
+            {"name": "signs", "values": ["hunter2", "x.io", "7623", "é!", "xyz", "app:h"]},
+            {"name": "word", "values": ["null%", "order", "Bearer"], "action": "mask"},
+        ],
+        "allow": {"shapes": [r"4111\d{4,}", r"\+49.*"], "documented": True},
+        "keep": [each.model_dump() for each in _default.keep],
+    }),
     # What is kept may hold more than digits: other ways through the engine.
     "keeps": Policy.model_validate({
         "keys": [{"names": ["email", "user.email"]}, {"names": ["password"], "action": "mask", "keep_last": 0}],
@@ -78,7 +99,7 @@ _OBSERVE = {"observe": _default.model_copy(update={"mode": "observe"})}
 
 @cache
 def plan(policy: str = "default") -> Plan:
-    return Plan(POLICIES[policy])
+    return Plan(halves(POLICIES[policy])[0])
 
 
 @cache
@@ -91,6 +112,13 @@ def reference(policy: str = "default") -> Reference:
     return Reference(plan(policy))
 
 
+@cache
+def observer(policy: str) -> Reference | None:
+    """The reference path by the rules that only count."""
+    observed = halves(POLICIES[policy])[1]
+    return Reference(Plan(observed)) if observed else None
+
+
 Outcome = tuple[bytes, dict[tuple[str, str], int], tuple[int, ...]]
 """Body, findings, indexes of the records taken out."""
 
@@ -100,6 +128,7 @@ def by_reference(block: bytes, policy: str = "default") -> Outcome:
     body: list[bytes] = []
     counts: Counter[tuple[str, str]] = Counter()
     out: list[int] = []
+    seer = observer(policy)
     lines = block.split(b"\n")
     for index, line in enumerate(lines[:-1] if block.endswith(b"\n") else lines):
         try:
@@ -109,6 +138,9 @@ def by_reference(block: bytes, policy: str = "default") -> Outcome:
             continue
         body.append(clean + b"\n")
         counts.update((rule.name, rule.action) for rule in rules)
+        if seer:
+            with suppress(Unscrubbable):
+                counts.update((rule.name, "observe") for rule in seer.scrub(clean)[1])
     whole = b"".join(body)
     unended = not block.endswith(b"\n") and len(lines) - 1 not in out
     return (whole[:-1] if unended else whole), dict(counts), tuple(out)

@@ -166,7 +166,8 @@ def test_everything_wrong_in_all_files_is_told_at_once(tmp_path: Path) -> None:
         """,
     )
     assert refused(path) == [
-        "base.yaml:2: keys[0].action: is not one of the choices; write one of delete, replace, mask, hash",
+        "base.yaml:2: keys[0].action: is not one of the choices; write one of delete, replace, mask, hash, "
+        "truncate, encrypt",
         "p.yaml:3: extends[1]: is no preset; write one of default, gdpr, pci, secrets-only, strict, or a file with its "
         "ending (base.yaml)",
         "p.yaml:4: extends[2]: is no file; write a path that begins at the folder of this one",
@@ -206,3 +207,33 @@ def test_the_merged_policy_reads_as_the_same_policy_and_shows_no_key(tmp_path: P
     assert f"# from {path}" in text
     assert "# from secrets-only" in text
     assert loads(text.replace("'**********'", "0123456789abcdefX"), Policy) == load_policy(path)
+
+
+def test_what_is_allowed_and_denied_adds_up(tmp_path: Path) -> None:
+    write(
+        tmp_path / "base.yaml",
+        """\
+        allow: {values: [a@x.io], shapes: [b], documented: true}
+        deny: [{name: one, values: [alpha]}, {name: two, values: [beta]}]
+        min_confidence: context
+        """,
+    )
+    policy = load_policy(
+        write(
+            tmp_path / "p.yaml",
+            """\
+            extends: [base.yaml, default]
+            disable: {deny: [two]}
+            allow: {values: [c@x.io, a@x.io]}
+            deny: [{name: three, values: [gamma]}]
+            """,
+        )
+    )
+    assert policy.allow.values == ("c@x.io", "a@x.io")
+    assert policy.allow.shapes == ("b",)
+    assert policy.allow.documented
+    assert [rule.name for rule in policy.deny] == ["three", "one"]
+    assert policy.min_confidence == "context"
+    own = write(tmp_path / "q.yaml", "extends: base.yaml\nallow: {documented: false}\nmin_confidence: shape\n")
+    assert not load_policy(own).allow.documented
+    assert load_policy(own).min_confidence == "shape"
