@@ -62,8 +62,8 @@ _NOTHING: Mapping[tuple[str, str], int] = {}
 class Scrubber:
     """Strips personal data and secrets from blocks of newline-terminated records, by one policy.
 
-    Pure: no input or output, no clock but for the limits of the policy's own patterns. Not shared between threads while
-    scrubbing; build one per worker.
+    Pure: no input or output, no clock but for the limits of the policy's own patterns, nothing that one call leaves to
+    another; threads may share one.
     """
 
     def __init__(self, policy: Policy) -> None:

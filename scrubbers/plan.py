@@ -8,6 +8,7 @@ A trigger may say yes too often, never no wrongly. What it costs is bytes × aut
 """
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -109,6 +110,7 @@ class Plan:
         self._databases, self._together = self._compile(policy)
         self.by_path = any(rule.by_path for finders in self.finders for _, rule, _ in finders)
         """Whether a rule asks in the value of which key a thing stands."""
+        self._local = threading.local()
         found_by = [rule for finders in self.finders for _, rule, _ in finders]
         self.token = tokens(rule.token for rule in (*self.key_rules, *found_by))
         """Matches the tokens of this policy."""
@@ -207,13 +209,23 @@ class Plan:
         def report(what: int, _start: int, end: int, _flags: int, _context: object) -> None:
             append(end << END | what)
 
+        together, apart = self._scratches()
         if len(text) < _SHORT:
-            self._together.scan(text, match_event_handler=report)
+            self._together.scan(text, report, 0, None, together)
         else:
-            for database in self._databases:
-                database.scan(text, match_event_handler=report)
+            for database, scratch in zip(self._databases, apart, strict=True):
+                database.scan(text, report, 0, None, scratch)
         hits.sort()
         return hits
+
+    def _scratches(self) -> tuple[hyperscan.Scratch, list[hyperscan.Scratch]]:
+        """Hyperscan's working space of this thread: two scans at a time must not share one."""
+        try:
+            mine: tuple[hyperscan.Scratch, list[hyperscan.Scratch]] = self._local.scratches
+        except AttributeError:
+            mine = hyperscan.Scratch(self._together), [hyperscan.Scratch(database) for database in self._databases]
+            self._local.scratches = mine
+        return mine
 
 
 def _but(find: Find, allowed: Callable[[bytes], bool]) -> Find:
