@@ -7,8 +7,8 @@ import threading
 from typing import Any
 
 import pytest
-from engine import scrubber, thoroughly
-from hypothesis import given
+from engine import EXAMPLES, scrubber, thoroughly
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from planting import Value, left, mappings, texts, values
 
@@ -50,7 +50,7 @@ def passed(handler: Kept, **fields: Any) -> logging.LogRecord:
     return handler.records[-1]
 
 
-@thoroughly
+@settings(thoroughly, max_examples=EXAMPLES or 40)  # large examples
 @given(
     template=texts,
     arguments=st.one_of(st.lists(values(), max_size=3).map(tuple), mappings()),
