@@ -35,7 +35,7 @@ class ScrubbingSpanExporter(SpanExporter):
 
     def __init__(self, exporter: SpanExporter, scrubber: Scrubber) -> None:
         self._exporter = exporter
-        self._values = Values(scrubber)
+        self._values = Values(scrubber, "traces")
         self._around = _Around(self._values)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:

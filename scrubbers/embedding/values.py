@@ -28,8 +28,10 @@ class Values:
     What is clean comes back as the same object. Threads may share one.
     """
 
-    def __init__(self, scrubber: Scrubber) -> None:
+    def __init__(self, scrubber: Scrubber, signal: str = "logs") -> None:
+        """`signal` is what the scopes of rules ask for: `logs`, `traces` or `metrics`."""
         self._scrubber = scrubber
+        self._signal = signal
 
     def scrub(self, value: Any) -> Any:
         """One value without personal data, or UNSCRUBBABLE. Never raises."""
@@ -51,7 +53,7 @@ class Values:
     def _scrub_all(self, values: Sequence[Any]) -> list[Any]:
         lines = [_line(value) for value in values]
         block = b"".join(lines)
-        scrubbed = self._scrubber.scrub(block)
+        scrubbed = self._scrubber.scrub(block, signal=self._signal)
         if scrubbed.body is block and all(line is not _WITHHELD for line in lines):
             return list(values)
         out = {each.index for each in scrubbed.quarantined}

@@ -31,6 +31,7 @@ from opentelemetry.trace import (
 )
 from planting import Value, left, mappings, texts, values
 
+from scrubbers import Policy, Scrubber
 from scrubbers.embedding import UNSCRUBBABLE
 from scrubbers.embedding.otel import ScrubbingLogRecordExporter, ScrubbingSpanExporter
 from tests import strategies
@@ -272,3 +273,14 @@ def test_log_records_clean_dirty_and_impossible() -> None:
     assert exporter.force_flush() is False
     exporter.shutdown()
     assert inner.batches[1:] == ["shutdown"]
+
+
+def test_rules_apply_to_the_signals_that_they_ask_for(kept: Kept, ended: Any) -> None:
+    rule = {"names": ["order"], "scope": {"signals": ["traces"]}}
+    scoped = Scrubber(Policy.model_validate({"keys": [rule]}))
+    ScrubbingSpanExporter(kept, scoped).export([ended(attributes={"order": "42-17"})])
+    inner = InMemoryLogRecordExporter()
+    record = ReadableLogRecord(LogRecord(body={"order": "42-17"}), Resource({}))
+    ScrubbingLogRecordExporter(inner, scoped).export([record])
+    assert dict(kept.spans[0].attributes or {}) == {}
+    assert inner.get_finished_logs()[0] is record
