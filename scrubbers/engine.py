@@ -160,7 +160,7 @@ class _Engine:
             if rule is not None:
                 counts[rule.name, _OBSERVED if self._observe else rule.action] += count
         clean = body if self._observe and not quarantined else splice(text, findings)
-        if not ended and clean.endswith(b"\n") and clean is not body:
+        if not ended and clean is not body and not _last_went(body, quarantined):
             clean = clean[:-1]
         return Scrubbed(clean, counts, tuple(quarantined), len(doubtful))
 
@@ -210,3 +210,8 @@ class _Engine:
 
 def _added(one: Mapping[tuple[str, str], int], other: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
     return Counter(one) + Counter(other) if other else one
+
+
+def _last_went(body: bytes, quarantined: list[Quarantined]) -> bool:
+    """Whether the last record, which no newline ends, was taken out."""
+    return bool(quarantined) and quarantined[-1].index == body.count(b"\n")

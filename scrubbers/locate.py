@@ -15,9 +15,9 @@ from scrubbers.plan import END, GUARDED, INTRODUCER, KEY, WHAT, Hit, Plan, Rule
 from scrubbers.splice import Finding, standing
 
 # A JSON member behind its name, up to the next or to the closing brace. What begins with `[` may be a token.
-_MEMBER = re.compile(rb'"[ \t]*:[ \t]*(?:"(?!\[)[^"\\\n]*"|[-+.0-9A-Za-z]+)[ \t]*(?:,[ \t]*|(?=\}))').match
-_MEMBER_VALUE = re.compile(rb'"[ \t]*:[ \t]*("[^"\\\n]*"|[-+.0-9A-Za-z]+)[ \t]*(?:,[ \t]*|(?=\}))').match
-_INNER_MEMBER = re.compile(rb'\\"[ \t]*:[ \t]*(\\"[^"\\\n]*\\"|[-+.0-9A-Za-z]+)[ \t]*(?:,[ \t]*|(?=\}))').match
+_MEMBER = re.compile(rb'"[ \t]*:[ \t]*(?:"(?!\[)[^"\\\n]*"|[-+.0-9A-Za-z]+)(?:[ \t]*,[ \t]*|(?=[ \t]*\}))').match
+_MEMBER_VALUE = re.compile(rb'"[ \t]*:[ \t]*("[^"\\\n]*"|[-+.0-9A-Za-z]+)(?:[ \t]*,[ \t]*|(?=[ \t]*\}))').match
+_INNER_MEMBER = re.compile(rb'\\"[ \t]*:[ \t]*(\\"[^"\\\n]*\\"|[-+.0-9A-Za-z]+)(?:[ \t]*,[ \t]*|(?=[ \t]*\}))').match
 _COLON = re.compile(rb"\"\s*[:=]").match
 _QUOTED = re.compile(rb"'\s*[:=]|%").match
 _KEEP_WINDOW = 128
@@ -34,6 +34,7 @@ _BEFORE_PARTS = frozenset(b'"\t\n=[(,')  # and before what is truncated
 _LETTERS_COLON = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:,")
 _NOT_GOING_ON = frozenset(b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"-[{')
 _BEFORE_KEY = frozenset(b"{,")
+_ENDS = frozenset(b"} \t")  # behind the last member of an object; behind a comma white space is covered
 _ESCAPED_SPACE = (b"\\n", b"\\r", b"\\t")
 _LONGEST_KEY = 96
 
@@ -92,7 +93,7 @@ class Locator:
                 rule = rules[number]
                 if not rule.delete:
                     self._member(text, end, findings, doubts)
-                elif text[covered] == 0x7D:
+                elif text[covered] in _ENDS:
                     _delete_last(text, start, covered, rule, findings)
                 else:
                     found((start, covered, b"", rule))
@@ -160,7 +161,7 @@ class Locator:
                 doubts.append(end)  # the token is that of the value once it is decoded
             elif value and (replacement := rule.replace(value)) != value:
                 findings.append((*match.span(1), quote + replacement + quote, rule))
-        elif text[covered] == 0x7D:
+        elif text[covered] in _ENDS:
             _delete_last(text, start, covered, rule, findings)
         else:
             findings.append((start, covered, b"", rule))
@@ -221,10 +222,11 @@ class Locator:
         """Whether what begins at `start` is in the value of a key that may be kept."""
         if text[start - 3 : start] == b'":"' and text[start - 6 : start - 3].lower() not in self._plan.keep_tails:
             return False  # by far the commonest
-        head = text[start - _KEEP_WINDOW if start > _KEEP_WINDOW else 0 : start].rstrip(_IN_KEPT).rstrip(_AROUND_KEY)
+        head = text[start - _KEEP_WINDOW if start > _KEEP_WINDOW else 0 : start].rstrip(_IN_KEPT)
+        head = _without_space(head)
         if not head.endswith((b":", b"=")):
             return False
-        head = head[:-1].rstrip(_AROUND_KEY)
+        head = _without_space(head[:-1])
         if head[-3:].lower() not in self._plan.keep_tails:
             return False
         lasts = self._plan.keep_names.lasts
@@ -302,6 +304,14 @@ def _apart(text: bytes, start: int, end: int, rule: Rule) -> bool:
     if left not in _BEFORE_PARTS and not (left == 0x20 and text[start - 2] in _LETTERS_COLON):
         return False
     return text[end] in _PARTS or (text[end] == 0x20 and text[end + 1] in _NOT_GOING_ON)
+
+
+def _without_space(head: bytes) -> bytes:
+    """Without quotes and white space at its end, escaped or not."""
+    head = head.rstrip(_AROUND_KEY)
+    while head.endswith(_ESCAPED_SPACE):
+        head = head[:-1].rstrip(_AROUND_KEY)
+    return head
 
 
 def _delete_last(text: bytes, start: int, end: int, rule: Rule, findings: list[Finding]) -> None:

@@ -18,7 +18,7 @@ from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, Encoding, decode, de
 from scrubbers.matching import Unscrubbable
 from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
 from scrubbers.notations.json_document import Document, Member, parse
-from scrubbers.notations.quoted import quoted_key, value_at
+from scrubbers.notations.quoted import BARE, quoted_key, value_at
 from scrubbers.plan import END, INTRODUCER, KEY, WHAT, Plan, Rule
 from scrubbers.splice import Finding, splice
 
@@ -134,7 +134,8 @@ class Reference:
             if b"{" in text or b"[" in text:
                 hits = None
                 for document in _documents(text):
-                    documents.append((document.start, document.end))
+                    if not document.broken:  # else it is text, too
+                        documents.append((document.start, document.end))
                     hits = hits or _Hits(text, self._plan.scan(text + b"\n"))
                     self._document(view, document, hits, pending, leaves, findings, kept)
             view.documents = documents
@@ -149,9 +150,11 @@ class Reference:
 
     def _decode(self, view: View, encoding: Encoding, quotes: int) -> Iterator[View]:
         if view.depth == MAX_DEPTH:
-            plain = decode(view.text)
-            if plain is None or any(hit & WHAT != INTRODUCER for hit in self._plan.scan(plain + b"\n")):
-                raise Unscrubbable("encoded too deep")
+            # Without an introducer, decoding shows nothing that is not seen already.
+            if any(hit & WHAT == INTRODUCER for hit in self._plan.scan(view.text + b"\n")):
+                plain = decode(view.text)
+                if plain is None or any(hit & WHAT != INTRODUCER for hit in self._plan.scan(plain + b"\n")):
+                    raise Unscrubbable("encoded too deep")
             return
         text, inner = decode_mapped(view.text, encoding)
         outer = view.offsets
@@ -170,6 +173,12 @@ class Reference:
         gone: list[Span] = []
         names = self._plan.names
         path_at = _Paths(document, view.path).at if self._plan.by_path else _nowhere
+        for members, member in document.open:
+            if hits.key_at(*member.key) and names.rule(_segments(member.path)) is not None:
+                # What is open within it goes with it.
+                end = _open_end(view.text, member.value[0])
+                members.append(Member(member.path, member.key, (member.value[0], end)))
+                break
         for members in document.objects:
             rules: list[Rule | None] = []
             for member in members:
@@ -221,7 +230,7 @@ class Reference:
         if not rule.delete:
             start, end = member.value
             value = view.text[start:end]
-            if value.startswith(b'"'):  # its own quotes stay, whichever way they are written
+            if len(value) > 1 and value[0] == value[-1] == 0x22:  # its own quotes stay, whichever way they are written
                 plain = decode(value[1:-1]) or value[1:-1]
                 replacement = rule.replace(plain)
                 if replacement == plain:
@@ -229,7 +238,7 @@ class Reference:
                 replacement = _escaped(replacement)
                 findings.append((*view.span(start + 1, end - 1), view.quote(replacement), rule))
                 return
-            replacement = rule.token if value[:1] in b"{[" and rule.action == "mask" else rule.replace(value)
+            replacement = rule.token if value[:1] in b'{["' and rule.action == "mask" else rule.replace(value)
             if replacement == value:
                 return
             findings.append((*view.span(start, end), view.quote(b'"' + _escaped(replacement) + b'"'), rule))
@@ -389,6 +398,15 @@ def _documents(text: bytes) -> Iterator[Document]:
         assert document is not None
         yield document
         first = _DOCUMENT.search(text, document.end)
+
+
+def _open_end(text: bytes, start: int) -> int:
+    """Where a value that begins there in broken JSON ends."""
+    value = value_at(text, start)
+    if value is not None:
+        return value.outer[1]
+    bare = BARE.match(text, start)
+    return bare.end() if bare else start
 
 
 def _between(text: bytes, documents: list[Span]) -> Iterator[bytes]:

@@ -28,7 +28,14 @@ def _url_password(text: bytes, end: int) -> Span | None:
         return None
     # A password may hold an `@`: the last one before the host counts, and it reports for itself.
     rest = _HOST.match(text, end)
-    return None if rest and rest[1] else found
+    if rest and rest[1]:
+        return None
+    # A token that stands for an address (`://[REDACTED:email]@`) is neither user nor password.
+    token = text[found[1] - 1] == 0x5D and _TOKEN_NAME.search(text, max(0, found[0] - 16), found[0] - 1)
+    return None if token else found
+
+
+_TOKEN_NAME = re.compile(rb"\[[A-Z]{3,14}\Z")
 
 
 _HOST = re.compile(rb"[^\s/?#\"'<>@]{0,255}(@?)")

@@ -11,6 +11,7 @@ _VALUE = rb"(?:" + _STRING + rb"|([-+.0-9A-Za-z]+)|[{\[])"
 _OPEN = re.compile(_SPACE + rb"[{\[]").match
 _ELEMENT = re.compile(_SPACE + _VALUE).match
 _MEMBER = re.compile(_SPACE + _STRING + _SPACE + rb":" + _SPACE + _VALUE).match
+_KEYED = re.compile(_SPACE + _STRING + _SPACE + rb":" + _SPACE).match
 _NEXT = re.compile(_SPACE + rb"([,}\]])").match
 _SCALAR = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity").fullmatch
 _MAX_PATH = 16  # segments that a key's path remembers, the innermost
@@ -27,13 +28,19 @@ class Member:
 
 @dataclass(slots=True)
 class Document:
-    """A JSON object or array and all in it, in the order of the text."""
+    """A JSON object or array and all in it, in the order of the text.
+
+    `broken`: it was read as far as it goes. Then `open` has the members whose value has not ended, outermost first,
+    each with the members before it; of their values only the start is known.
+    """
 
     start: int
     end: int = 0
+    broken: bool = False
     objects: list[list[Member]] = field(default_factory=list)
     strings: list[Span] = field(default_factory=list)  # values, between the quotes
     scalars: list[Span] = field(default_factory=list)  # numbers and words
+    open: list[tuple[list[Member], Member]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -50,7 +57,7 @@ class _Open:
 def parse(text: bytes, at: int = 0) -> Document | None:
     """The object or array that begins at `at` (after white space), or None where none does.
 
-    JSON that is cut off or broken is read as far as it goes: its `end` is there, and what is open has what was read.
+    JSON that is cut off or broken is read as far as it goes: its `end` is there.
     """
     first = _OPEN(text, at)
     if first is None:
@@ -67,10 +74,10 @@ def parse(text: bytes, at: int = 0) -> Document | None:
         if match is None:
             closing = _NEXT(text, at) if empty else None
             if closing is None or closing[1] == b",":
-                return _cut_off(document, at, current, outer)
+                return _cut_off(document, at, text, current, outer)
             at = closing.end() - 1
         else:
-            at = match.end()
+            before, at = at, match.end()
             if members is not None:
                 current.key = match.span(1)
                 current.key_path = (match[1], *current.path[: _MAX_PATH - 1])
@@ -87,7 +94,7 @@ def parse(text: bytes, at: int = 0) -> Document | None:
                 start -= 1
             else:
                 if not _SCALAR(text, start, end):
-                    return _cut_off(document, start, current, outer)
+                    return _cut_off(document, before, text, current, outer)
                 scalars.append((start, end))
             if members is not None:
                 members.append(Member(current.key_path, current.key, (start, at)))
@@ -96,12 +103,12 @@ def parse(text: bytes, at: int = 0) -> Document | None:
         while True:
             closing = _NEXT(text, at)
             if closing is None:
-                return _cut_off(document, at, current, outer)
+                return _cut_off(document, at, text, current, outer)
             at = closing.end()
             if closing[1] == b",":
                 break
             if (current.members is not None) is not (closing[1] == b"}"):
-                return _cut_off(document, at - 1, current, outer)
+                return _cut_off(document, at - 1, text, current, outer)
             if current.members is not None:
                 objects.append(current.members)
             if not outer:
@@ -113,7 +120,16 @@ def parse(text: bytes, at: int = 0) -> Document | None:
                 current.members.append(Member(current.key_path, current.key, (start, at)))
 
 
-def _cut_off(document: Document, at: int, current: _Open, outer: list[_Open]) -> Document:
-    document.objects += [each.members for each in (current, *reversed(outer)) if each.members]
+def _cut_off(document: Document, at: int, text: bytes, current: _Open, outer: list[_Open]) -> Document:
     document.end = at
+    document.broken = True
+    for container, inner in zip(outer, [*outer, current][1:], strict=True):
+        if container.members is not None:
+            member = Member(container.key_path, container.key, (inner.start, inner.start))
+            document.open.append((container.members, member))
+    keyed = _KEYED(text, at) if current.members is not None else None
+    if keyed is not None and current.members is not None:
+        path = (keyed[1], *current.path[: _MAX_PATH - 1])
+        document.open.append((current.members, Member(path, keyed.span(1), (keyed.end(), keyed.end()))))
+    document.objects += [each.members for each in (current, *reversed(outer)) if each.members is not None]
     return document

@@ -10,7 +10,7 @@ _STRING = {
     b'"': re.compile(rb'"((?:[^"\\\n]|\\.)*)("?)'),
     b"'": re.compile(rb"'((?:[^'\\\n]|\\.)*)('?)"),
 }
-_BARE = re.compile(rb"[^\s,;}\])\"']+")
+BARE = re.compile(rb"[^\s,;}\])\"']+")
 _BRACKET = re.compile(rb"[{}\[\]]|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _BEFORE = re.compile(rb"[{,][ \t]*\Z")
 _AFTER = re.compile(rb"[ \t]*(,[ \t]*|(?=\}))")
@@ -50,7 +50,7 @@ class QuotedKey:
     value_at: int
 
     def bare(self, text: bytes) -> Span | None:
-        found = _BARE.match(text, self.value_at)
+        found = BARE.match(text, self.value_at)
         return found.span() if found else None
 
     def member(self, text: bytes, value: Span) -> Span | None:

@@ -16,14 +16,12 @@ def over_lines(block: bytes) -> bool:
 
 
 @POLICY
-@pytest.mark.xfail(strict=False, reason="see test_once_wrong.py")
 @thoroughly
 @given(record=strategies.any_record)
 def test_a_record_becomes_what_the_reference_makes_of_it(policy: str, record: bytes) -> None:
     assert by_engine(record + b"\n", policy) == by_reference(record + b"\n", policy)
 
 
-@pytest.mark.xfail(strict=False, reason="see test_once_wrong.py")
 @thoroughly
 @given(record=strategies.any_record)
 def test_a_record_without_its_newline_becomes_the_same(record: bytes) -> None:
@@ -32,7 +30,6 @@ def test_a_record_without_its_newline_becomes_the_same(record: bytes) -> None:
     assert whole[1:] == cut[1:] or not record
 
 
-@pytest.mark.xfail(strict=False, reason="see test_once_wrong.py")
 @thoroughly
 @given(block=strategies.garbage_lines)
 def test_a_block_of_garbage_becomes_what_the_reference_makes_of_its_records(block: bytes) -> None:
@@ -40,7 +37,6 @@ def test_a_block_of_garbage_becomes_what_the_reference_makes_of_its_records(bloc
         assert by_engine(block) == by_reference(block)
 
 
-@pytest.mark.xfail(strict=False, reason="see test_once_wrong.py")
 @thoroughly
 @given(records=st.lists(strategies.any_record, min_size=2, max_size=5))
 def test_a_block_becomes_what_its_records_become_one_by_one(records: list[bytes]) -> None:

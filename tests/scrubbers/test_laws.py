@@ -21,7 +21,6 @@ any_block = st.one_of(
 )
 
 
-@pytest.mark.xfail(strict=False, reason="see test_once_wrong.py")
 @POLICY
 @thoroughly
 @given(block=any_block)
@@ -30,7 +29,6 @@ def test_scrubbing_twice_is_scrubbing_once(policy: str, block: bytes) -> None:
     assert scrubber(policy).scrub(once.body).body == once.body
 
 
-@pytest.mark.xfail(strict=False, reason="see test_once_wrong.py")
 @POLICY
 @thoroughly
 @given(record=strategies.any_record)

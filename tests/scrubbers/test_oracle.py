@@ -12,7 +12,6 @@ from tests import strategies
 from tests.strategies import Planted
 
 
-@pytest.mark.xfail(strict=False, reason="JSON that is cut off: see test_once_wrong.py")
 @thoroughly
 @given(record=strategies.any_record)
 def test_nothing_personal_is_left(record: bytes) -> None:
@@ -29,7 +28,6 @@ def test_what_was_planted_is_gone_in_every_decoding(planted: Planted) -> None:
     assert leaks(planted.record, scrubbed.body) == []
 
 
-@pytest.mark.xfail(strict=False, reason="see test_once_wrong.py")
 @thoroughly
 @given(cut=strategies.cut_off())
 def test_what_was_planted_whole_in_a_record_that_is_cut_off_is_gone(cut: tuple[Planted, bytes]) -> None:
