@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from scrubbers.detectors.detector import Span
 
-_SIGN = re.compile(rb"([\"'])[ \t]*(?::|=>?)[ \t]*")
+_SIGN = re.compile(rb"([\"'])\s*(?::|=>?)\s*")
 _STRING = {
     b'"': re.compile(rb'"((?:[^"\\\n]|\\.)*)("?)'),
     b"'": re.compile(rb"'((?:[^'\\\n]|\\.)*)('?)"),
