@@ -25,8 +25,9 @@ class Exit(IntEnum):
 MEANING = {
     Exit.OK: "done",
     Exit.FAILED: "something could not be done, or the answer is no: a file or store that cannot be read, records "
-    "withheld, an object that fails verification; with `scrub --observe`: something was found",
-    Exit.USAGE: "the command line itself is wrong",
+    "withheld, an object that fails verification; with `scrub --observe`: something was found; with `policy test`: a "
+    "case fails; with `policy diff`: something changes",
+    Exit.USAGE: "the command line itself is wrong; with `policy diff`: a file cannot be read",
     Exit.BUG: "an error that nobody foresaw; the message names the place and never quotes data",
     Exit.CONFIG: "a configuration or policy file cannot be used; every reason is told with its line",
     Exit.INTERRUPTED: "ended by Ctrl-C; what was read whole was written",

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from scrubbers.encodings import decode
 from scrubbers.engine import Scrubber
+from scrubbers.policy_file import PRESETS
 from settings import Node, Problem, Settings, SettingsError, read, refuse, validate
 
 _MARK = ".test"
@@ -55,8 +56,8 @@ class Cases(Settings):
 
     policy: str | None = Field(
         None,
-        description="The policy's file; a relative path starts at the folder of this file. Without it "
-        "`NAME.test.yaml` tests the `NAME.yaml` beside it, and else the default policy is tested.",
+        description="The policy: a file (a relative path starts at the folder of this one) or the name of a preset. "
+        "Without it `NAME.test.yaml` tests the `NAME.yaml` beside it, and else the default policy is tested.",
     )
     cases: tuple[Case, ...] = Field(description="The cases, at least one.")
 
@@ -104,8 +105,8 @@ def load_cases(path: Path) -> CaseFile:
     """Read a file of cases; raises settings.SettingsError with everything wrong in it."""
     root = read(path)
     cases = validate(root, Cases, str(path))
-    policy = path.parent / cases.policy if cases.policy is not None else _beside(path)
-    if cases.policy is not None and policy is not None and not policy.is_file():
+    policy = PRESETS.get(cases.policy, path.parent / cases.policy) if cases.policy else _beside(path)
+    if cases.policy and policy is not None and not policy.is_file():
         place = dict(root.children())["policy"]
         raise SettingsError(
             [

@@ -1,5 +1,6 @@
 """What was observed → rules to think about, as YAML that loads: likely ones as rules, possible ones as comments."""
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -128,13 +129,17 @@ def _snake(name: str) -> str:
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-def as_yaml(suggested: Sequence[Suggestion], records: int) -> str:
-    """A policy file of the suggestions; possible ones are comments in their places. It loads as it is."""
+def as_yaml(suggested: Sequence[Suggestion], records: int, extends: str = "default") -> str:
+    """A policy file of the suggestions; possible ones are comments in their places. It loads as it is.
+
+    `extends` is the policy that was in force: a preset, or a path from where this file will stand.
+    """
     keys = _entries([each for each in suggested if each.key])
     detectors = _entries([each for each in suggested if each.detector])
     lines = [
-        f"# Suggested from {records:,} records: look at each, take what is right into your policy, and test that.",
+        f"# Suggested from {records:,} records: look at each, keep what is right, and test it.",
         "version: 1",
+        f"extends: {json.dumps(extends)}",
         *_section(["keys:", "  - names:"], "      - ", keys),
         *_section(["patterns:"], "  - detector: ", detectors),
     ]

@@ -2,7 +2,7 @@
 
 import typer
 
-from collector.cli.policy import describe, explain, suggest, test
+from collector.cli.policy import describe, diff, explain, suggest, test
 
 app = typer.Typer(
     name="policy",
@@ -15,6 +15,7 @@ Examples:
     $ sluicegate policy explain 'user=jane@example.com from 203.0.113.9'
     $ sluicegate policy test policy.test.yaml
     $ sluicegate policy suggest app.log         # what it leaves that looks personal
+    $ sluicegate policy diff policy.yaml new.yaml app.log
 """,
     no_args_is_help=True,
 )
@@ -24,6 +25,7 @@ for name, command, epilog in (
     ("show", describe.show, describe.SHOW),
     ("schema", describe.schema, describe.SCHEMA),
     ("explain", explain.explain, explain.EPILOG),
+    ("diff", diff.diff, diff.EPILOG),
     ("suggest", suggest.suggest, suggest.EPILOG),
     ("test", test.run_cases, test.EPILOG),
 ):

@@ -1,5 +1,6 @@
 """`sluicegate policy suggest`: what a policy leaves in real logs that looks personal, and rules that would find it."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +48,7 @@ def suggest(
     found = suggestions(observed, loaded)
     console = Console()
     _show(observed, found, console)
-    proposed = as_yaml(found, observed.records)
+    proposed = as_yaml(found, observed.records, "default" if policy is None else _path_from(output, policy))
     if output is not None:
         _write(output, proposed)
     elif found:
@@ -57,6 +58,12 @@ def suggest(
         raise typer.Exit(logs.stopped)
     if logs.failures:
         raise CommandError("\n".join(logs.failures))
+
+
+def _path_from(output: Path | None, policy: Path) -> str:
+    """How the proposal names the policy that it extends."""
+    path = os.path.relpath(policy, output.parent if output else ".")
+    return path if path.startswith(".") else f"./{path}"
 
 
 def _show(observed: "Observation", found: list["Suggestion"], console: "Console") -> None:

@@ -30,8 +30,19 @@ def test_the_proposal_goes_to_a_file_and_is_a_policy(sluicegate: Run, tmp_path: 
     done = sluicegate("policy", "suggest", "--output", "more.yaml", "-", input=LINES)
     assert done.returncode == 0
     assert b"version: 1" not in done.stdout
-    assert [rule.names for rule in load_policy(tmp_path / "more.yaml").keys] == [("birth_place",)]
+    proposed = load_policy(tmp_path / "more.yaml")
+    assert proposed.keys[0].names == ("birth_place",)
+    assert proposed.keys[1:] == load_policy().keys
     assert sluicegate("policy", "suggest", "--policy", "more.yaml", input=LINES).stdout.count(b"birth_place") == 0
+
+
+def test_the_proposal_extends_the_policy_in_force(sluicegate: Run, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "my policy.yaml").write_text("keys: [{names: [colour]}]\n")
+    options = ("--policy", "my policy.yaml", "--output", "below/more.yaml")
+    assert sluicegate("policy", "suggest", *options, input=LINES).returncode == 0
+    names = [rule.names for rule in load_policy(tmp_path / "below/more.yaml").keys]
+    assert names == [("birth_place", "email"), ("colour",)]
 
 
 def test_nothing_to_suggest(sluicegate: Run) -> None:

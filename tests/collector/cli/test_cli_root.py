@@ -27,6 +27,7 @@ COMMANDS = [
     ("policy", "explain"),
     ("policy", "schema"),
     ("policy", "show"),
+    ("policy", "diff"),
     ("policy", "suggest"),
     ("policy", "test"),
     ("quarantine",),
