@@ -41,6 +41,7 @@ OPEN: tuple[Open, ...] = (
     Open("shapes", "*", "full-width*", "full-width characters are not folded"),
     Open("shapes", "*", "zero-width", "characters without width are not passed over"),
     Open("shapes", "*", "plus for space", "`+` is not read as a space"),
+    Open("private_key", "*", "*", "at the last depth a backslash ends its body", "text in JSON in JSON in JSON"),
     Open("email", "*", "IDN", "a Punycode top-level domain is cut at its dashes"),
 )
 
