@@ -143,9 +143,9 @@ class Locator:
     ) -> int:
         name = text[name_start:end].lower()
         last = name[name.rfind(b".") + 1 :]
-        number = self._names.decided.get(last)
+        number = None if b"[" in name else self._names.decide(last)
         if number is None:
-            if start < 0 or last in self._names.lasts:
+            if start < 0 or b"[" in name or self._names.may_end(last):
                 doubts.append(end)
             return 0
         if start <= 0 or text[start - 1] not in _BEFORE_KEY:
@@ -229,8 +229,8 @@ class Locator:
         head = _without_space(head[:-1])
         if head[-3:].lower() not in self._plan.keep_tails:
             return False
-        lasts = self._plan.keep_names.lasts
-        return any(name[name.rfind(b".") + 1 :] in lasts for name in names_before(head, len(head)))
+        may_end = self._plan.keep_names.may_end
+        return any(may_end(name[name.rfind(b".") + 1 :]) for name in names_before(head, len(head)))
 
     def _text_key(self, text: bytes, end: int, findings: list[Finding], doubts: list[int]) -> int:
         """A key in another notation than a JSON member's; tells how far it was covered."""
@@ -245,10 +245,10 @@ class Locator:
             return 0  # the name of a rule
         for name in names_before(text, end):
             last = name[name.rfind(b".") + 1 :]
-            number = self._names.decided.get(last)
+            number = self._names.decide(last)
             if number is not None:
                 break
-            if last in self._names.lasts:
+            if self._names.may_end(last):
                 doubts.append(end)
                 return 0
         else:

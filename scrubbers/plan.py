@@ -80,7 +80,7 @@ class Plan:
         named = [(name, rule) for rule in policy.keys for name in rule.names]
         self.budget = Budget()
         self.keep_names = Names(rule.names for rule in policy.keep)
-        self.names = Names(((name,) for name, _ in named), undecided=self.keep_names.lasts)
+        self.names = Names(((name,) for name, _ in named), undecided=self.keep_names)
         self.key_rules = [
             Rule(
                 name=f"key:{name}",
@@ -91,7 +91,7 @@ class Plan:
             )
             for name, rule in named
         ]
-        self.keep_tails = frozenset(name[-3:] for name in self.keep_names.lasts)
+        self.keep_tails = self.keep_names.tails
         """The last three bytes of every spelling that a kept key can end in."""
         self.keep_by_rule = [Names([rule.names]) for rule in policy.keep]
         self.keep_shapes = [
@@ -123,11 +123,17 @@ class Plan:
             for sixth, last in product(trigger.sixth, trigger.last):
                 self.guarded[sixth << 8 | last] = (*self.guarded.get(sixth << 8 | last, ()), finder)
         # Ids of their own: Hyperscan looks for duplicates among expressions that share one, in quadratic time.
-        spellings = _shortest(self.names.lasts)
+        spellings = _shortest(self.names.endings)
         self.keys = [(len(spelling), self.names.decided.get(spelling)) for spelling in spellings]
         literals: list[_Expression] = [
             (re.escape(spelling), what, True) for what, spelling in enumerate(spellings, KEY)
         ]
+        first = len(self.finders)
+        for piece in _shortest(self.names.pieces):
+            self.finders.append(((_in_key, _PIECE, None),))
+            literals.append((re.escape(piece), len(self.finders) - 1, True))
+        self.pieces = range(first, len(self.finders))
+        """What is seen where a key may stand that is personal for a part of its name."""
         for denied in policy.deny:
             for expression, finder in _denied(denied, policy):
                 self.finders.append((finder,))
@@ -267,6 +273,15 @@ def _word(value: bytes) -> Find:
         return start, end
 
     return found
+
+
+def _in_key(text: bytes, end: int) -> Span | None:
+    """An empty span where what ended at `end` may stand in a key: something follows that a key is followed by."""
+    return (end, end) if _KEY_AHEAD(text, end) else None
+
+
+_KEY_AHEAD = re.compile(rb"[^\n\"'=:]{0,4096}(?:[\"'](?:[ \t\r]|\\+[nrt])*[:=]|[:=]|[^\n\"'])").match
+_PIECE = Rule("", "", bytes, token("key"))
 
 
 def _at_or_below(names: Names, path: Sequence[bytes]) -> bool:

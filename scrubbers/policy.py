@@ -11,14 +11,31 @@ from scrubbers.actions import KEEP_LAST, REPLACEMENT, Action, Template
 from scrubbers.detectors import DETECTORS
 from scrubbers.keyring import EncryptionKey, HashKey
 from scrubbers.matching import compiled
+from scrubbers.paths import can_be_found
 from scrubbers.truncation import BY_DETECTOR, To
 from settings import Settings, refuse
 
 
 def _name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _-]*(\.[A-Za-z0-9][A-Za-z0-9 _-]*)*", value):
-        refuse(((), "is not a key name; write letters, digits, `_` or `-`, with `.` between the segments of a path"))
+    value = value.replace("[]", "").replace("[*]", "")  # elements of arrays need no sign
+    if not re.fullmatch(rf"{_SEGMENT}(\.{_SEGMENT})*", value):
+        refuse(
+            (
+                (),
+                "is not a key name; write letters, digits, `_`, `-`, or `*` for any run of them, with `.` between the "
+                "segments of a path",
+            )
+        )
     return value
+
+
+def _findable(value: str) -> str:
+    if not can_be_found(value):
+        refuse(((), "has nothing to look for; write at least three letters or digits in a row beside the `*`"))
+    return value
+
+
+_SEGMENT = r"[A-Za-z0-9*][A-Za-z0-9 _*-]*"
 
 
 def _detector(value: str) -> str:
@@ -52,6 +69,7 @@ def _one_or_many(value: Any) -> Any:
 
 
 KeyName = Annotated[str, AfterValidator(_name)]
+FindableName = Annotated[KeyName, AfterValidator(_findable)]
 Shape = Annotated[str, AfterValidator(_shape)]
 DeniedValue = Annotated[str, AfterValidator(_denied)]
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -100,9 +118,10 @@ Mode: TypeAlias = Literal["enforce", "observe"]
 class KeyRule(Settings):
     """Keys whose value is personal, whatever it looks like."""
 
-    names: Annotated[tuple[KeyName, ...], Field(min_length=1)] = Field(
+    names: Annotated[tuple[FindableName, ...], Field(min_length=1)] = Field(
         description="Names, compared ignoring case; a `_`, `-` or space may stand or be missing between words. "
-        "`a.b` matches `b` inside `a` and the flat key `a.b`."
+        "`a.b` matches `b` inside `a` and the flat key `a.b`. `*` stands for any run of characters in a segment; `a.*` "
+        "is everything below `a`, `a.*.b` is `b` in `a` or one level deeper."
     )
     action: Action = Field(Action.DELETE, description="What is done with the value.")
     keep_last: int = KEEP_LAST

@@ -172,9 +172,11 @@ class Reference:
     ) -> None:
         gone: list[Span] = []
         names = self._plan.names
-        path_at = _Paths(document, view.path).at if self._plan.by_path else _nowhere
+        path_at = _Paths(document, view.path, self._token).at if self._plan.by_path else _nowhere
         for members, member in document.open:
-            if hits.key_at(*member.key) and names.rule(_segments(member.path)) is not None:
+            if (names.around or hits.key_at(*member.key)) and names.rule(
+                _segments(member.path, self._token)
+            ) is not None:
                 # What is open within it goes with it.
                 end = _open_end(view.text, member.value[0])
                 members.append(Member(member.path, member.key, (member.value[0], end)))
@@ -184,8 +186,8 @@ class Reference:
             for member in members:
                 rule = None
                 path = None
-                if hits.key_at(*member.key):
-                    path = _segments(member.path)
+                if names.around or hits.key_at(*member.key):
+                    path = _segments(member.path, self._token)
                     number = names.rule(path)
                     start, end = _inner(view.text, member.value)
                     if number is not None and self._plan.kept(path, view.text[start:end]):
@@ -202,7 +204,7 @@ class Reference:
                 rules.append(rule)
                 if rule is None and self._plan.keep_shapes and hits.among(*member.value):
                     start, end = _inner(view.text, member.value)
-                    if self._plan.kept(path or _segments(member.path), view.text[start:end]):
+                    if self._plan.kept(path or _segments(member.path, self._token), view.text[start:end]):
                         kept.append(view.span(*member.value))
             for number, rule in enumerate(rules):
                 if rule is not None:
@@ -278,7 +280,7 @@ class Reference:
     def _scalar(self, view: View, hits: list[tuple[int, int]], findings: list[Finding]) -> None:
         text = view.text + b"\n"
         for end, what in hits:
-            for find, rule, _ in self._plan.finders[what] if what < KEY else ():
+            for find, rule, _ in self._plan.finders[what] if what < KEY and what not in self._plan.pieces else ():
                 span = find(text, end) if rule.applies(view.path) else None
                 if span is not None and span[0] == span[1]:
                     raise Unscrubbable("pattern timed out")
@@ -296,6 +298,8 @@ class Reference:
                 continue
             if what >= KEY:
                 covered = self._text_key(view, text, end, findings)
+            elif what in self._plan.pieces:
+                covered = max(covered, *(self._text_key(view, text, at, findings) for at in _key_ends(text, end)))
             elif what != INTRODUCER:
                 for find, rule, _ in self._plan.finders[what]:
                     span = find(shapes, end) if rule.applies(view.path) else None
@@ -417,11 +421,27 @@ def _between(text: bytes, documents: list[Span]) -> Iterator[bytes]:
         at = end
 
 
+def _key_ends(text: bytes, at: int) -> list[int]:
+    """Where the key may end that a piece of a name that ended at `at` stands in: at a quote, or after some words."""
+    ends = [0]
+    quote = _TO_QUOTE.match(text, at)
+    if quote and text[quote.end()] in b"\"'":
+        ends.append(quote.end())
+    words = _TO_SIGN.match(text, at)
+    if words and (not quote or words.end() < quote.end()):
+        ends.append(words.end())
+    return ends[1:] or [len(text)]
+
+
+_TO_QUOTE = re.compile(rb"[^\"'\n]{0,96}")
+_TO_SIGN = re.compile(rb"[A-Za-z0-9_.-]*(?: [A-Za-z0-9_.-]+){0,3}(?=[ \t]{0,2}[:=])")
+
+
 class _Paths:
     """The path of the key whose value a place in a document belongs to."""
 
-    def __init__(self, document: Document, outer: Path) -> None:
-        self._outer = outer
+    def __init__(self, document: Document, outer: Path, token: "re.Pattern[bytes]") -> None:
+        self._outer, self._token = outer, token
         members = [member for members in document.objects for member in members]
         self._members = sorted(members, key=lambda member: (member.value[0], -member.value[1]))
         self._starts = [member.value[0] for member in self._members]
@@ -437,7 +457,7 @@ class _Paths:
         number = bisect_right(self._starts, place) - 1
         while number >= 0 and self._members[number].value[1] <= place:
             number = self._around[number]
-        return (*_segments(self._members[number].path), *self._outer) if number >= 0 else self._outer
+        return (*_segments(self._members[number].path, self._token), *self._outer) if number >= 0 else self._outer
 
 
 def _nowhere(_place: int) -> Path:
@@ -469,9 +489,15 @@ class _Hits:
         return at < len(self._ends) and self._ends[at] <= end
 
 
-def _segments(path: Sequence[bytes]) -> list[bytes]:
-    """The path of a key as names are compared: lower-case segments, the innermost first."""
-    return [segment for key in path for segment in reversed((decode(key) or key).lower().split(b"."))]
+def _segments(path: Sequence[bytes], token: "re.Pattern[bytes]") -> list[bytes]:
+    """The path of a key as names are compared: lower-case segments, the innermost first; our tokens say nothing."""
+    return [
+        segment
+        for key in path
+        for segment in reversed(
+            (decode(key) or key if b"[" not in key else token.sub(b"[]", decode(key) or key)).lower().split(b".")
+        )
+    ]
 
 
 def _inner(text: bytes, value: Span) -> Span:

@@ -87,6 +87,16 @@ POLICIES: dict[str, Policy] = {
         "allow": {"shapes": [r"4111\d{4,}", r"\+49.*"], "documented": True},
         "keep": [each.model_dump() for each in _default.keep],
     }),
+    # Names with `*`: what ends a key, begins it, stands in it, stands around it.
+    "globs": Policy.model_validate({
+        "keys": [
+            {"names": ["*word", "db.*.parameters"]}, {"names": ["user.*", "tok*"], "action": "replace"},
+            {"names": ["*red*card*", "data.*", "*mail"], "action": "hash"}, {"names": ["user.email", "x_*_token"]},
+        ],
+        "patterns": [each.model_dump() for each in _default.patterns],
+        "keep": [{"names": ["*_id", "msg.*"], "shape": r"[0-9a-f-]{7,40}|[a-z]+@x\.io"}],
+        "hash": _KEY,
+    }),
     # What is kept may hold more than digits: other ways through the engine.
     "keeps": Policy.model_validate({
         "keys": [{"names": ["email", "user.email"]}, {"names": ["password"], "action": "mask", "keep_last": 0}],

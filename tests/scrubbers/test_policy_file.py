@@ -43,6 +43,14 @@ def test_strict_has_all_that_the_others_have() -> None:
     assert {rule.name for rule in strict.patterns} == set(DETECTORS)
 
 
+def test_strict_takes_what_is_called_like_something_personal() -> None:
+    scrubber = Scrubber(load_policy(PRESETS["strict"]))
+    record = (
+        b'{"dbPasswordOld":"a","customer_email_2":"b","http.request.header.x-user":"c","msg":"ok","token_count":3}\n'
+    )
+    assert scrubber.scrub(record).body == b'{"msg":"ok","token_count":3}\n'
+
+
 def test_secrets_only_has_every_detector_of_secrets_and_none_of_people() -> None:
     only = {rule.name for rule in load_policy(PRESETS["secrets-only"]).patterns}
     assert only >= {detector.name for detector in secrets.DETECTORS}

@@ -73,6 +73,87 @@ class TestPrecedence:
         assert became("a bob@x.io", patterns=rules) == "a [m]"
 
 
+class TestNames:
+    """What a name with `*` in it takes: in JSON, flat, in arrays, in JSON in a string, in text, encoded."""
+
+    @staticmethod
+    def taken(name: str, record: str) -> str:
+        clean = scrubber(keys=[{"names": [name], "replacement": "[x]", "action": "replace"}]).scrub(
+            record.encode() + b"\n"
+        )
+        assert not clean.quarantined
+        return clean.body.decode().removesuffix("\n")
+
+    @pytest.mark.parametrize(
+        ("name", "record", "left"),
+        [
+            ("*_token", '{"my_token":"a","csrfToken":"b","token":"c","tokens":"d"}', "[x] [x] [x] d"),
+            ("card*", '{"cardNo":"a","Card-Holder":"b","my_card":"c"}', "[x] [x] c"),
+            ("*secret*", '{"a":{"my_secret_x":"a"},"sec_ret":"b","secre":"c"}', "[x] [x] c"),
+            ("x_*_key", '{"X-Api-Key":"a","xkey":"b","x_key_y":"c"}', "[x] [x] c"),
+            ("user.*", '{"user":{"a":"a","b":[{"c":"b"}]},"users":{"a":"c"},"user":"d"}', "[x] [x] c d"),
+            ("http.request.header.*", '{"http.request.header.x-y":"a","http.request":{"header":{"z":"b"}}}', "[x] [x]"),
+            ("http.request.header.*", '{"http.request.header.a.b.c":"a","request.header.x":"b"}', "[x] b"),
+            ("items.*.email", '{"items":[{"email":"a"},{"x":{"email":"b"}}],"items.3.email":"c"}', "[x] [x] [x]"),
+            ("items.*.email", '{"items":{"x":{"y":{"email":"a"}}},"email":"b"}', "a b"),
+            ("items[].email", '{"items":[{"email":"a"}],"email":"b"}', "[x] b"),
+            ("us*.name", '{"user":{"name":"a"},"us_x.name":"b","x":{"name":"c"}}', "[x] [x] c"),
+            ("user.a*", '{"user":{"ab":"a","b":"b"}}', "[x] b"),
+        ],
+    )
+    def test_in_json(self, name: str, record: str, left: str) -> None:
+        def values(tree: Any) -> list[str]:
+            if isinstance(tree, list):
+                return [each for item in tree for each in values(item[1] if isinstance(item, tuple) else item)]
+            return [tree]
+
+        def read(text: str) -> str:
+            return " ".join(values(json.loads(text, object_pairs_hook=lambda pairs: list(pairs))))
+
+        assert read(self.taken(name, record)) == left
+        nested = json.dumps({"log": record})
+        assert read(json.loads(self.taken(name, nested))["log"]) == left
+
+    @pytest.mark.parametrize(
+        ("name", "text", "left"),
+        [
+            ("*_token", "my_token=abc the token: x tokens=y", "my_token=[x] the token: [x] tokens=y"),
+            ("card*", "card_no=12, card holder: x mycard=1", "card_no=[x], card holder: [x] mycard=1"),
+            ("card*", "/pay?card%5Fno=12&x=1 {'card no': 'x'}", "/pay?card%5Fno=[x]&x=1 {'card no': '[x]'}"),
+            ("user.*", "user.name=bob user.a.b=c users.a=d", "user.name=[x] user.a.b=[x] users.a=d"),
+            ("*secret*", "a secret word, my_secret_x: a", "a secret word, my_secret_x: [x]"),
+        ],
+    )
+    def test_in_text(self, name: str, text: str, left: str) -> None:
+        assert self.taken(name, text) == left
+        assert json.loads(self.taken(name, json.dumps({"m": text}))) == {"m": left}
+
+    def test_a_name_that_is_written_out_wins_over_one_with_a_star(self) -> None:
+        by = scrubber(
+            keys=[{"names": ["*_token", "user.*"]}, {"names": ["csrf_token", "user.id"], "action": "replace"}]
+        )
+        assert by.scrub(b'{"csrf_token":"a","a_token":"b","user":{"id":1,"n":2}}\n').body == (
+            b'{"csrf_token":"[REDACTED:csrf_token]","user":{"id":"[REDACTED:user.id]"}}\n'
+        )
+
+    def test_among_names_with_a_star_the_first_wins(self) -> None:
+        by = scrubber(keys=[{"names": ["my_*_token"], "action": "replace"}, {"names": ["*_token"]}])
+        assert by.scrub(b'{"my_x_token":"a","a_token":"b"}\n').body == b'{"my_x_token":"[REDACTED:my_*_token]"}\n'
+
+    def test_an_ending_is_decided_on_the_fast_path(self) -> None:
+        assert scrubber(keys=[{"names": ["*_token"]}]).scrub(b'{"a_token":"x","n":1}\n').deep == 0
+
+    @pytest.mark.parametrize("name", ["*", "a*b", "*.*", "ab.*", "*_id", "x.**"])
+    def test_a_name_without_a_literal_is_refused(self, name: str) -> None:
+        with pytest.raises(SettingsError, match="at least three letters or digits"):
+            loads(json.dumps({"keys": [{"names": [name]}]}), Policy)
+
+    def test_what_is_kept_may_have_a_star(self) -> None:
+        by = scrubber(patterns=EMAIL, keep=[{"names": ["*_id", "meta.*"], "shape": ".*"}])
+        record = b'{"an_id":"bob@x.io","meta":{"a":{"b":"bob@x.io"}},"id_x":"bob@x.io"}\n'
+        assert by.scrub(record).body == record.replace(b'"id_x":"bob@x.io"', b'"id_x":"[REDACTED:email]"')
+
+
 class TestAllow:
     def test_values_are_compared_in_canonical_form(self) -> None:
         rules = [{"detector": "email", "allow": {"values": ["Support@Example.com"]}}, {"detector": "payment_card"}]

@@ -143,8 +143,8 @@ def test_config_check_tells_all_that_is_wrong_in_it_and_in_its_policy(tmp_path: 
         "etc/gate.yaml:1: node: the environment variable UNSET is not set; set it, or write ${UNSET:-default}",
         "etc/gate.yaml:4: sources.app.include: is missing; add it, with a list (lines below it that begin with `- `)",
         "etc/gate.yaml:4: sources.app.includes: is not a known key; did you mean include or exclude?",
-        "etc/policy.yaml:2: keys[0].names[0]: is not a key name; write letters, digits, `_` or `-`, with `.` between "
-        "the segments of a path",
+        "etc/policy.yaml:2: keys[0].names[0]: is not a key name; write letters, digits, `_`, `-`, or `*` for any run "
+        "of them, with `.` between the segments of a path",
         "etc/policy.yaml:3: hash.key: etc/none cannot be read: No such file or directory; make it readable or name "
         "another file",
     ]
