@@ -39,7 +39,7 @@ def _template(value: str) -> str:
             (
                 (),
                 "cannot stand in every notation; write up to 64 letters, digits and `_ . : * -` between `[` and `]`, "
-                "beginning with a letter, `*` or `{rule}`",
+                "beginning with a letter, `*` or `{rule}`, and all in quotes",
             )
         )
     return value
@@ -52,7 +52,8 @@ KEEP_LAST: Any = Field(4, ge=0, le=8, description="For `mask`: how many characte
 REPLACEMENT: Any = Field(
     None,
     description="For `replace`, and for `delete` where the name stays: the text that stands for the value, such as "
-    "`[removed]` or `[PII:{rule}]`; `{rule}` is the rule's name. Without it: `[REDACTED:{rule}]`.",
+    '`"[removed]"` or `"[PII:{rule}]"` (in quotes, in YAML); `{rule}` is the rule\'s name. Without it: '
+    "`[REDACTED:{rule}]`.",
 )
 
 
@@ -142,7 +143,7 @@ _SHOWN = bytes(byte if byte in _SEPARATORS or (byte < 0x80 and chr(byte).isalnum
 
 def _hash(_rule: Rule, label: str, canonical: Canonical, keys: Keys) -> Replacer:
     assert keys.hash is not None
-    return Pseudonyms(label, keys.hash, canonical).token
+    return Pseudonyms(label, keys.hash, canonical)
 
 
 def _truncate(rule: Rule, label: str, _canonical: Canonical, _keys: Keys) -> Replacer:

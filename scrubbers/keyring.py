@@ -79,6 +79,10 @@ class EncryptionKey(Settings):
         _check(self.key, self.version, self.previous, _SHORTEST_ENCRYPTION_KEY, "to withstand guesses")
         return self
 
+    def by_version(self) -> dict[str, Secret]:
+        """Every key that opens tokens."""
+        return {self.version: self.key} | {each.version: each.key for each in self.previous}
+
 
 class _Keyed(Protocol):
     @property
@@ -103,6 +107,7 @@ class Pseudonyms:
     """Makes the `hash` tokens of one rule. `canonical` brings the spellings of one value together."""
 
     def __init__(self, label: str, keys: HashKey, canonical: Callable[[bytes], bytes]) -> None:
+        self.label = label
         self._canonical = canonical
         written: list[_Keyed] = [keys, *(each for each in keys.previous if each.overlap)]
         self._written = [_pseudonym(label, each) for each in written]
@@ -110,8 +115,8 @@ class Pseudonyms:
         self._all = [_pseudonym(label, each) for each in known]
         self._head = f"[HMAC:{label}".encode()
 
-    def token(self, value: bytes) -> bytes:
-        """What stands in the value's place."""
+    def __call__(self, value: bytes) -> bytes:
+        """The token that stands in the value's place."""
         canonical = self._canonical(value)
         return self._head + b"".join(pseudonym(canonical) for pseudonym in self._written) + b"]"
 

@@ -3,6 +3,7 @@ r"""Regular expressions that a person wrote, run within limits: a slow one costs
 They are searched in text, not bytes: `\w` is a letter of any script. A byte that is no UTF-8 counts as one character.
 """
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +20,8 @@ class Unscrubbable(Exception):
     """A record that cannot be made clean for sure; the message is a reason, without contents."""
 
 
-class Budget:
-    """What is left of the time for one block. Not shared between threads."""
+class Budget(threading.local):
+    """What is left of the time for one block. Every thread has its own."""
 
     def __init__(self) -> None:
         self.left = BUDGET

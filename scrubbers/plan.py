@@ -111,8 +111,8 @@ class Plan:
         self.by_path = any(rule.by_path for finders in self.finders for _, rule, _ in finders)
         """Whether a rule asks in the value of which key a thing stands."""
         self._local = threading.local()
-        found_by = [rule for finders in self.finders for _, rule, _ in finders]
-        self.token = tokens(rule.token for rule in (*self.key_rules, *found_by))
+        self.rules = list(dict.fromkeys([*self.key_rules, *(rule for each in self.finders for _, rule, _ in each)]))
+        self.token = tokens(rule.token for rule in self.rules)
         """Matches the tokens of this policy."""
 
     def _compile(self, policy: Policy) -> tuple[list[hyperscan.Database], hyperscan.Database]:

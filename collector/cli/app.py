@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from collector.cli import config, policy, quarantine, read, run, scrub
+from collector.cli import config, policy, pseudonym, quarantine, read, reveal, run, scrub
 from collector.cli.exits import Exit, told, unforeseen
 
 EPILOG = """\
@@ -39,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback may quote records
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, scrub, read):
+for module in (run, scrub, read, reveal, pseudonym):
     app.command(epilog=module.EPILOG)(getattr(module, module.__name__.rpartition(".")[2]))
 for module in (config, policy, quarantine):
     app.add_typer(module.app)
