@@ -503,7 +503,7 @@ def _segments(path: Sequence[bytes], token: "re.Pattern[bytes]") -> list[bytes]:
 def _inner(text: bytes, value: Span) -> Span:
     """A value's span without its quotes."""
     start, end = value
-    return (start + 1, end - 1) if text[start] == 0x22 else value
+    return (start + 1, end - 1) if text.startswith(b'"', start) else value  # nothing, where JSON is cut off
 
 
 def _longest(findings: list[Finding], kept: list[Span]) -> tuple[list[Finding], bool]:

@@ -50,7 +50,8 @@ POLICIES: dict[str, Policy] = {
     # Those that leave a part or lead back, texts of one's own, and two keys at a time.
     "more actions": Policy.model_validate({
         "keys": [
-            {"names": ["password", "token"], "replacement": "[{rule}]"},
+            {"names": ["password"], "replacement": "[{rule}]"},
+            {"names": ["token"], "action": "replace", "replacement": "[{rule}]"},
             {"names": ["email", "user.email"], "action": "truncate", "truncate_to": "domain"},
             {"names": ["authorization", "ssn", "phone"], "action": "encrypt"},
             {"names": ["credit_card"], "action": "hash"},

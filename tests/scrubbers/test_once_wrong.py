@@ -49,6 +49,8 @@ WRONG: list[tuple[str, bytes, bytes]] = [
     ("default", b'{"bob@x.io":Aw":1}', b'{"[REDACTED:email]":Aw":1}'),
     ("default", b'{"email":hunter2, "x":1}', b'{"x":1}'),
     ("default", b'{"n":1,"email":"hunter2","b":tru', b'{"n":1,"b":tru'),
+    ("default", b'{"a":1,"email":', b'{"a":1'),
+    ("actions", b'{"a":1,"email": ', b'{"a":1,"email": '),
     # White space before the brace is not of the member.
     ("default", b'{"a":1,"email":"x" }', b'{"a":1 }'),
     ("default", rb'{"m":"{\"email\":\"x\" }"}', rb'{"m":"{ }"}'),
