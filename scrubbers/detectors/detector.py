@@ -17,7 +17,7 @@ Find: TypeAlias = Callable[[bytes, int], Span | None]
 
 
 class Confidence(IntEnum):
-    """How sure a finding is; a policy sets how sure it must be."""
+    """How sure a finding is; a policy sets how sure it must be. It belongs to the trigger: all it finds is as sure."""
 
     SHAPE = 1  # it looks like one
     CONTEXT = 2  # and a word beside it says so
@@ -90,3 +90,20 @@ _NO_DIGITS = bytes(byte for byte in range(256) if byte not in DIGITS)
 def compact(value: bytes) -> bytes:
     """Canonical form of grouped codes: upper case, without spaces."""
     return value.replace(b" ", b"").upper()
+
+
+def published(canonical: Callable[[bytes], bytes], *values: str) -> Callable[[bytes], bool]:
+    """For `documented`: whether a value is one of these, given in canonical form."""
+    known = frozenset(value.encode() for value in values)
+    return lambda value: canonical(value) in known
+
+
+def after_escape(text: bytes, at: int) -> bool:
+    r"""Whether what stands before `at` is the letter of an escape: `\n`, but not the `n` of `\\n`."""
+    if text[at - 1 : at] not in _ESCAPES:
+        return False
+    head = text[max(0, at - 65) : at - 1]
+    return (len(head) - len(head.rstrip(b"\\"))) % 2 == 1
+
+
+_ESCAPES = (b"b", b"f", b"n", b"r", b"t")

@@ -2,7 +2,7 @@
 
 import re
 
-from scrubbers.detectors.detector import LEFT, RIGHT, Detector, Span, Trigger
+from scrubbers.detectors.detector import LEFT, RIGHT, Confidence, Detector, Span, Trigger
 
 
 def _aws(text: bytes, end: int) -> Span | None:
@@ -53,7 +53,8 @@ DETECTORS = (
     Detector(
         name="aws_access_key",
         about="AWS access key identifiers (AKIA…, ASIA…).",
-        triggers=(Trigger(b"AKIA", _aws), Trigger(b"ASIA", _aws)),
+        triggers=(Trigger(b"AKIA", _aws, Confidence.CHECKSUM), Trigger(b"ASIA", _aws, Confidence.CHECKSUM)),
+        documented=lambda value: value.endswith(b"EXAMPLE"),  # the user guide of IAM
         canonical=bytes,
         unmistakable=True,
         must=("AKIAIOSFODNN7EXAMPLE", "key=ASIAY34FZKBOKMUTVV7A;", "(AKIAI44QH8DHBEXAMPLE)"),
@@ -74,8 +75,11 @@ DETECTORS = (
         name="slack_token",
         about="Slack tokens (xoxb-…) and the secret part of webhook addresses.",
         triggers=(
-            *(Trigger(b"xox" + kind + b"-", _slack) for kind in (b"a", b"b", b"e", b"o", b"p", b"r", b"s")),
-            Trigger(rb"hooks\.slack\.com/services/", _slack),
+            *(
+                Trigger(b"xox" + kind + b"-", _slack, Confidence.CHECKSUM)
+                for kind in (b"a", b"b", b"e", b"o", b"p", b"r", b"s")
+            ),
+            Trigger(rb"hooks\.slack\.com/services/", _slack, Confidence.CHECKSUM),
         ),
         canonical=bytes,
         unmistakable=True,
@@ -89,7 +93,10 @@ DETECTORS = (
     Detector(
         name="private_key",
         about="Private keys in PEM, whole: in one string or over many lines.",
-        triggers=(Trigger(b"PRIVATE KEY-----", _private_key), Trigger(b"PRIVATE KEY BLOCK-----", _private_key)),
+        triggers=(
+            Trigger(b"PRIVATE KEY-----", _private_key, Confidence.CHECKSUM),
+            Trigger(b"PRIVATE KEY BLOCK-----", _private_key, Confidence.CHECKSUM),
+        ),
         canonical=bytes,
         must=(
             "-----BEGIN " + "PRIVATE KEY-----\\nMIIEvQIBADAN\\n-----END PRIVATE KEY-----",
