@@ -6,14 +6,14 @@ from operator import itemgetter
 from collector.sources.framing.heads import Heads
 from collector.sources.framing.joined import Joined, Piece, parts
 from collector.sources.framing.run import Run, State
-from collector.sources.framing.stamp import HOUR, SIZE, UTC_STAMP, full, nanoseconds, same_hour, utc
+from collector.sources.framing.stamp import SIZE, nanoseconds, padded, same_hour, utc
 
-_WHOLE = re.compile(rb"(?m)^(" + UTC_STAMP + rb")Z (stdout|stderr) F (.*)\n")
 _LINE = re.compile(rb"([^ ]{1,64}) (stdout|stderr) ([PF])(?::[^ ]*)? (.*)", re.DOTALL)
 
-_TAILS = {b"Z " + stream + b" F ": stream for stream in (b"stdout", b"stderr")}
-_TAIL = 11
+_AFTER = b"Z stdout F "
+_TAIL = len(_AFTER)
 _WIDTH = SIZE + _TAIL
+_LETTER = SIZE + _AFTER.index(b"out")  # where the streams differ
 _PREFIX, _CONTENT = itemgetter(slice(_WIDTH)), itemgetter(slice(_WIDTH, None))
 _NOT_Z = re.compile(rb"[^Z]")
 
@@ -30,10 +30,7 @@ class Cri(Joined):
         return None if time is None else Piece(time, stream, tag == b"P", content)
 
     def whole(self, block: bytes, offset: int) -> Run | None:
-        return self._one_stream(block, offset) or self._whole(block, offset)
-
-    def _one_stream(self, block: bytes, offset: int) -> Run | None:
-        """A block of one stream. Its prefixes are brought to one width and checked together, by column."""
+        """The prefixes of the lines are brought to one width and checked together, by column."""
         prefixes: list[bytes] = []
         contents: list[bytes] = []
         times: list[bytes] = []
@@ -45,32 +42,15 @@ class Cri(Joined):
             contents.append(divided[1])
             times += divided[2:]
         joined = b"".join(prefixes)
-        tail = joined[SIZE:_WIDTH]
-        if tail not in _TAILS or not same_hour(joined, _WIDTH):
+        streams = joined[_LETTER::_WIDTH]
+        if b"e" in streams:
+            joined = joined.replace(b" stderr ", b" stdout ")
+        if joined[SIZE:_WIDTH] != _AFTER or not same_hour(joined, _WIDTH):
             return None
         first, last = nanoseconds(min(times)[:SIZE]), nanoseconds(max(times)[:SIZE])
         state = State(time=joined[-_WIDTH : SIZE - _WIDTH].decode())
-        heads = Heads(joined, tail, _TAILS[tail])
+        heads = Heads(joined, _AFTER, streams)
         return Run(b"".join(contents), len(heads), heads, first, last, offset + len(block), state)
-
-    def _whole(self, block: bytes, offset: int) -> Run | None:
-        r"""Exact, because `^` binds a match to a line's start and `\n` to its end: as many matches as lines means
-        that every line is one match, and each match is what `parse` accepts."""
-        found = _WHOLE.findall(block)
-        if len(found) != block.count(b"\n") or not found:
-            return None
-        given, streams, contents = zip(*found, strict=True)
-        stamps = [full(stamp) for stamp in given]
-        try:
-            first_time, last_time = nanoseconds(min(stamps)), nanoseconds(max(stamps))
-        except ValueError:
-            return None
-        if first_time // HOUR != last_time // HOUR:
-            return None
-        heads = [b'{"time":"%bZ","stream":"%b"' % pair for pair in zip(stamps, streams, strict=True)]
-        body = b"\n".join((*contents, b""))
-        state = State(time=stamps[-1].decode())
-        return Run(body, len(found), heads, first_time, last_time, offset + len(block), state)
 
 
 def _divided(lines: list[bytes]) -> tuple[bytes, bytes, bytes, bytes] | None:
@@ -84,9 +64,10 @@ def _divided(lines: list[bytes]) -> tuple[bytes, bytes, bytes, bytes] | None:
     for index in shorter:  # containerd leaves out zeros at the end of a time, in each tenth line
         line = lines[index]
         end = line.find(b"Z", 19, SIZE)
-        if end < 0 or len(line) <= end + _TAIL:
+        stamp = padded(line[:end]) if end > 0 else None
+        if stamp is None or len(line) <= end + _TAIL:
             return None
-        prefixes[index] = full(line[:end]) + line[end : end + _TAIL]
+        prefixes[index] = stamp + line[end : end + _TAIL]
         contents[index] = line[end + _TAIL :]
     if shorter:
         joined = b"".join(prefixes)

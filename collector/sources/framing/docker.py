@@ -1,6 +1,6 @@
 r"""Docker's json-file: `{"log":"content\n","stream":"stdout","time":"…"}` per line; no `\n` in `log` = a piece."""
 
-from collections.abc import Sequence
+import re
 from operator import itemgetter
 
 import msgspec
@@ -10,7 +10,7 @@ from collector.batch import count_lines
 from collector.sources.framing.heads import Heads
 from collector.sources.framing.joined import Joined, Piece, parts
 from collector.sources.framing.run import Run, State
-from collector.sources.framing.stamp import SIZE, full, nanoseconds, same_hour, utc
+from collector.sources.framing.stamp import SIZE, chunks, nanoseconds, padded, same_hour, utc
 
 
 class _Record(msgspec.Struct):
@@ -21,12 +21,20 @@ class _Record(msgspec.Struct):
 
 _DECODER = msgspec.json.Decoder(_Record)
 _STREAMS = frozenset(("stdout", "stderr"))
-_MEMBERS = itemgetter("log", "stream", "time")
-_LAST, _BEFORE_LAST = itemgetter(-1), itemgetter(-2)
+
+_OPEN = b'{"log":"'
+_MIDDLE = b'\\n","stream":"stdout","time":"'
+_CLOSE = b'Z"}\n'
+_BETWEEN = _CLOSE + _MIDDLE  # two times, where tails stand together
+_WIDTH = SIZE + len(_BETWEEN)  # of a tail: `_MIDDLE`, a time, `_CLOSE`
+_LETTER, _HOUR = _MIDDLE.index(b"out"), len(_MIDDLE) + 10  # where the streams differ; the `T` of a whole time
+_LOG, _TAIL = itemgetter(slice(len(_OPEN), -_WIDTH)), itemgetter(slice(-_WIDTH, None))
+_NOT_T = re.compile(rb"[^T]")
+_SEPARATOR = b"\x7f"  # DEL may stand in a JSON string as it is, but not behind a backslash
 
 
 class Docker(Joined):
-    """Takes a block of whole records in UTC at once, all else line by line."""
+    """Takes a block of whole records in UTC at once, written as Docker writes them; all else line by line."""
 
     def parse(self, line: bytes) -> Piece | None:
         try:
@@ -40,54 +48,61 @@ class Docker(Joined):
         return Piece(time, record.stream.encode(), not whole, content[:-1] if whole else content)
 
     def whole(self, block: bytes, offset: int) -> Run | None:
+        """The tails of the lines are brought to one width and checked together, by column."""
         bodies: list[bytes] = []
-        times: list[str] = []
-        streams: list[str] = []
+        tails: list[bytes] = []
+        extremes: list[bytes] = []
         for lines in parts(block):
             divided = _divided(lines)
             if divided is None:
                 return None
             bodies.append(divided[0])
-            times += divided[1]
-            streams += divided[2]
-        joined = "".join(times).encode()
-        if joined[SIZE : SIZE + 1] != b"Z" or not same_hour(joined, SIZE + 1):
+            tails.append(divided[1])
+            extremes += divided[2:]
+        joined = b"".join(tails)
+        streams = joined[_LETTER::_WIDTH]
+        if b"e" in streams:
+            joined = joined.replace(b'"stderr"', b'"stdout"')
+            extremes = list(chunks(joined, _WIDTH))
+        joined = joined[len(_MIDDLE) :] + joined[: len(_MIDDLE)]  # so that times come first
+        if not joined.startswith(_BETWEEN, SIZE) or not same_hour(joined, _WIDTH):
             return None
-        used = set(streams)
-        if not used <= _STREAMS:
-            return None
-        heads: Sequence[bytes]
-        if len(used) == 1:
-            heads = Heads(joined, b"Z", streams[0].encode())
-        else:
-            pairs = zip(times, streams, strict=True)
-            heads = [f'{{"time":"{time}","stream":"{stream}"'.encode() for time, stream in pairs]
-        state = State(time=times[-1][:SIZE])
-        times.sort()  # they nearly always are in order, and then this is quicker than `min` and `max`
-        first, last = nanoseconds(times[0][:SIZE].encode()), nanoseconds(times[-1][:SIZE].encode())
-        return Run(b"".join(bodies), len(times), heads, first, last, offset + len(block), state)
+        first, last = (nanoseconds(tail[len(_MIDDLE) :][:SIZE]) for tail in (min(extremes), max(extremes)))
+        state = State(time=joined[-_WIDTH : SIZE - _WIDTH].decode())
+        heads = Heads(joined, _BETWEEN, streams)
+        return Run(b"".join(bodies), len(heads), heads, first, last, offset + len(block), state)
 
 
-def _divided(lines: list[bytes]) -> tuple[bytes, Sequence[str], Sequence[str]] | None:
-    """The logs of all lines, their times with nine digits, and their streams; None if there is a line without.
+def _divided(lines: list[bytes]) -> tuple[bytes, bytes, bytes, bytes] | None:
+    """The logs of all lines, the tails that follow on them, brought to one width, and the least and the greatest tail;
+    None if there is a line without.
 
-    Exact: all that is read are flat objects of three strings, so one that went over a line's end would end its first
-    line within; with as many objects as lines, each line is one.
+    The logs are decoded as one string. That is exact: a quote that ends one too early ends the string, and a backslash
+    that would take in what follows meets a byte that it must not stand before.
     """
-    if min(map(len, lines)) < 2 or set(map(_BEFORE_LAST, lines)) != {ord("}")}:
+    if not (min(lines).startswith(_OPEN) and max(lines).startswith(_OPEN)):  # and so does all that is between
         return None
-    logs: Sequence[str]
-    times: Sequence[str]
+    logs, tails = list(map(_LOG, lines)), list(map(_TAIL, lines))
+    joined = b"".join(tails)
+    if len(joined) != len(lines) * _WIDTH:
+        return None
+    shorter = [found.start() for found in _NOT_T.finditer(joined[_HOUR::_WIDTH])]
+    for index in shorter:  # zeros at the end of a time are left out, in each tenth line
+        line = lines[index]
+        start = line.rfind(b'"', 0, -len(_CLOSE)) + 1
+        stamp, middle = padded(line[start : -len(_CLOSE)]), start - len(_MIDDLE)
+        if stamp is None or middle < len(_OPEN):
+            return None
+        logs[index] = line[len(_OPEN) : middle]
+        tails[index] = line[middle:start] + stamp + line[-len(_CLOSE) :]
+    if shorter:
+        joined = b"".join(tails)
     try:
-        records = orjson.loads(b"[" + b",".join(lines) + b"]")
-        if len(records) != len(lines) or set(map(len, records)) != {3}:
-            return None
-        logs, streams, times = zip(*map(_MEMBERS, records), strict=True)
-        body = "".join(logs).encode()
-        if len("".join(times)) != len(times) * (SIZE + 1):  # zeros at the end are left out, in each tenth
-            times = [time if len(time) > SIZE else full(time[:-1].encode()).decode() + time[-1:] for time in times]
-        if count_lines(body) != len(lines) or set(map(_LAST, logs)) != {"\n"}:
-            return None
-    except (ValueError, TypeError, LookupError):
+        text = orjson.loads(b'"' + _SEPARATOR.join(logs) + b'"')
+    except ValueError:
         return None
-    return body, times, streams
+    body: bytes = text.encode().replace(_SEPARATOR, b"\n") + b"\n"
+    if "\n" in text or count_lines(body) != len(lines):
+        return None
+    tails.sort()  # they nearly always are in order, and then this is quicker than `min` and `max`
+    return body, joined, tails[0], tails[-1]

@@ -1,26 +1,30 @@
-"""The openings of stored lines, of which only the time differs: made when they are asked for."""
+"""The openings of stored lines, of which only time and stream differ: made when they are asked for."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from collector.sources.framing.stamp import SIZE
+from collector.sources.framing.stamp import SIZE, chunks
 
 _BEFORE = b'{"time":"'
+_AFTER = b'Z","stream":"stdout"'
+_SIZE = len(_BEFORE) + SIZE + len(_AFTER)
+_STDERR = re.compile(b"e")
 
 
 class Heads(Sequence[bytes]):
     r"""`{"time":"…Z","stream":"stdout"` per record.
 
-    `joined` holds for each record a time of `SIZE` bytes and `between`, which is found nowhere else in it. Stamps that
-    stand together cost little to check and to keep; one object per record costs as much as reading the record.
+    `joined` holds for each record a time of `SIZE` bytes and `between`, which is found nowhere else in it; `streams` a
+    letter, `o` or `e`. Stamps that stand together cost little to check and to keep; one object per record costs as
+    much as reading the record.
     """
 
-    def __init__(self, joined: bytes, between: bytes, stream: bytes) -> None:
-        self._joined, self._between = joined, between
-        self._after = b'Z","stream":"' + stream + b'"'
+    def __init__(self, joined: bytes, between: bytes, streams: bytes) -> None:
+        self._joined, self._between, self._streams = joined, between, streams
 
     def __len__(self) -> int:
-        return len(self._joined) // (SIZE + len(self._between))
+        return len(self._streams)
 
     @overload
     def __getitem__(self, index: int) -> bytes: ...
@@ -30,6 +34,8 @@ class Heads(Sequence[bytes]):
         return list(self)[index]
 
     def __iter__(self) -> Iterator[bytes]:
-        heads = _BEFORE + self._joined.replace(self._between, self._after + _BEFORE)
-        size = len(_BEFORE) + SIZE + len(self._after)
-        return (heads[at : at + size] for at in range(0, len(self) * size, size))
+        joined = _BEFORE + self._joined.replace(self._between, _AFTER + _BEFORE)
+        heads = list(chunks(joined[: _SIZE * len(self)], _SIZE))
+        for found in _STDERR.finditer(self._streams):
+            heads[found.start()] = heads[found.start()].replace(b'"stdout"', b'"stderr"')
+        return iter(heads)

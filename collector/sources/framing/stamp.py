@@ -1,6 +1,7 @@
 """RFC 3339 times as container runtimes write them, between text and nanoseconds."""
 
 import re
+import struct
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -43,6 +44,16 @@ def text(time: Nanoseconds) -> bytes:
 def full(stamp: bytes) -> bytes:
     """A `UTC_STAMP` with nine digits behind the second."""
     return stamp.ljust(SIZE, b"0") if len(stamp) > 19 else stamp + b".000000000"
+
+
+def padded(stamp: bytes) -> bytes | None:
+    """A shorter time with nine digits behind the second; None if it has another number of bytes than a time."""
+    return full(stamp) if len(stamp) == 19 or 20 < len(stamp) <= SIZE else None
+
+
+def chunks(data: bytes, width: int) -> tuple[bytes, ...]:
+    """Every `width` bytes of `data`, in half the time of as many slices."""
+    return struct.unpack(b"%ds" % width * (len(data) // width), data)
 
 
 def same_hour(stamps: bytes, width: int) -> bool:

@@ -31,6 +31,7 @@ STAMPS = st.one_of(
             "2026-09-21T10:00:61.000000000Z",
             "20260-09-21T10:00:00.00000000Z",
             "2026-09-21T10:00:00.00000000xZ",
+            "2026-09-21T10:00:00.Z",
             "nothing",
         ]
     ),
@@ -70,9 +71,9 @@ def docker_line(draw: st.DrawFn) -> bytes:
         record["attrs"] = {"a": "b"}
     if extra == 1:
         record["log"] = 1
-    return json.dumps(record, ensure_ascii=draw(st.booleans())).encode() + draw(
-        st.sampled_from([b"\n"] * 12 + [b" \n"])
-    )
+    separators = draw(st.sampled_from([(",", ":")] * 12 + [(", ", ": ")]))
+    text = json.dumps(record, ensure_ascii=draw(st.booleans()), separators=separators)
+    return text.encode() + draw(st.sampled_from([b"\n"] * 12 + [b" \n"]))
 
 
 def said(runs: list[Run]) -> list[Any]:
@@ -87,6 +88,46 @@ def said(runs: list[Run]) -> list[Any]:
 def test_a_block_at_once_is_what_its_lines_are(form: Any, lines: Any, data: st.DataObject) -> None:
     block = data.draw(blocks(lines))
     framed = form(read=lambda *_: b"", cut=CUT, now=NOW)
+    at_once = framed.whole(block, 7)
+    if at_once is not None:
+        assert said([at_once]) == said(framed.lines(block, 7, BEGIN))
+
+
+PIECES = [
+    b"\n", b'"', b"\\", b"\\n", b"\\\\n", b"a\\nb", b"\\u000a", b"\\u007f", b"\x7f", b"\x7f\\n", b"\xc3", b"\xa9",
+    b"\\ud83d", b"\\ude00", b"\0", b"e", b"Z", b"T", b"0", b" ", b"stdout", b" stderr ", b'"stderr"', b"Z stdout F ",
+    b'{"log":"', b'\\n","stream":"stdout","time":"', b'Z"}\n',
+    b"2026-09-21T10:07:00.123456789", b"2026-09-21T10:07:00.", b"2026-09-21T10:07:00",
+]  # fmt: skip
+DAMAGE = st.lists(
+    st.tuples(st.integers(0, 1 << 20), st.sampled_from([0, 0, 0, 1, 8, 10, 30, 40]), st.sampled_from([b"", *PIECES])),
+    max_size=4,
+)
+
+
+def clean_line(form: Any, second: int, digit: bytes, stream: bytes, content: bytes) -> bytes:
+    time = b"2026-09-21T10:00:0%d.12345678%bZ" % (second, digit)
+    if form is Cri:
+        return b"%b %b F %b\n" % (time, stream, content)
+    return b'{"log":"%b\\n","stream":"%b","time":"%b"}\n' % (content, stream, time)
+
+
+@pytest.mark.parametrize("form", [Cri, Docker])
+@given(data=st.data())
+def test_a_damaged_block_at_once_is_what_its_lines_are(form: Any, data: st.DataObject) -> None:
+    """Bytes taken out of a block that is whole, and such put in as it is made of, anywhere."""
+    block = b""
+    for second in range(data.draw(st.integers(1, 5))):
+        digit = data.draw(st.sampled_from([b"9", b"9", b""]))
+        stream = data.draw(st.sampled_from([b"stdout", b"stdout", b"stderr"]))
+        content = data.draw(st.sampled_from([b"", b"x", b"a Z stdout F b", b'{\\"a\\":\\"\\\\n\\"}']))
+        block += clean_line(form, second, digit, stream, content)
+    framed = form(read=lambda *_: b"", cut=CUT, now=NOW)
+    assert framed.whole(block, 7) is not None
+    for at, size, piece in data.draw(DAMAGE):
+        at %= len(block) + 1
+        block = block[:at] + piece + block[at + size :]
+    block = block.removesuffix(b"\n") + b"\n"
     at_once = framed.whole(block, 7)
     if at_once is not None:
         assert said([at_once]) == said(framed.lines(block, 7, BEGIN))
