@@ -32,6 +32,7 @@ _PARTS = frozenset(
 )  # behind what stays in part: what is left of it makes nothing new with what follows
 _BEFORE_PARTS = frozenset(b'"\t\n=[(,')  # and before what is truncated
 _LETTERS_COLON = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:,")
+_PORT = re.compile(rb":[0-9]{1,5}(?=[ \"\n,;)/])").match
 _NOT_GOING_ON = frozenset(b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"-[{')
 _BEFORE_KEY = frozenset(b"{,")
 _ENDS = frozenset(b"} \t")  # behind the last member of an object; behind a comma white space is covered
@@ -303,7 +304,9 @@ def _apart(text: bytes, start: int, end: int, rule: Rule) -> bool:
     left = text[start - 1] if start else 0x0A
     if left not in _BEFORE_PARTS and not (left == 0x20 and text[start - 2] in _LETTERS_COLON):
         return False
-    return text[end] in _PARTS or (text[end] == 0x20 and text[end + 1] in _NOT_GOING_ON)
+    if text[end] == 0x20:
+        return text[end + 1] in _NOT_GOING_ON
+    return text[end] in _PARTS or _PORT(text, end) is not None
 
 
 def _without_space(head: bytes) -> bytes:
