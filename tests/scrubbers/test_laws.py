@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from oracle import leaks
 
+from scrubbers import load_policy
 from scrubbers.detectors import DETECTORS
 from scrubbers.encodings import ENCODINGS, decode
 from scrubbers.plan import END, INTRODUCER, KEY, WHAT
@@ -112,7 +113,14 @@ def test_a_record_in_which_no_introducer_is_reported_says_no_more_when_decoded(t
         assert seen(plain + b"\n")[0] <= shapes
 
 
-TRIGGERS = [(name, trigger) for name, detector in DETECTORS.items() for trigger in detector.triggers]
+NAMES = [each.detector for each in load_policy().patterns]
+TRIGGERS = [(name, trigger) for name in NAMES for trigger in DETECTORS[name].triggers]
+    (each.detector, trigger) for each in load_policy().patterns for trigger in DETECTORS[each.detector].triggers
+]
+REPORTS = [
+    re.compile(b"(?=(" + trigger.expression + b"))", re.I if trigger.caseless else 0).finditer
+    for _, trigger in TRIGGERS
+]
 near_shapes = st.builds(
     lambda head, piece, tail, cut: (head + piece.text + tail)[cut:],
     st.sampled_from(["", " ", "a", "-", "(", "+", "\n", "0", ".", '{"a":"', '{"a":', "\\n", "x=", ": ", "é"]),
@@ -134,18 +142,16 @@ def test_what_a_locator_finds_its_trigger_reports(text: bytes) -> None:
             return  # decoded, it is looked at again
         if what < KEY:
             found |= {(rule.name, find(text, hit >> END)) for find, rule, *_ in plan().finders[what]}
-    for name, trigger in TRIGGERS:
-        literal = re.compile(b"(?:" + trigger.expression + b")$", re.I if trigger.caseless else 0)
-        for end in range(1, len(text)):
-            if trigger.guarded or literal.search(text[:end]):
-                try:
-                    span = trigger.find(text, end)
-                except IndexError:
-                    continue  # a locator may rely on what its trigger has seen
-                # It may be found from another end, and longer; but it must be.
-                assert span is None or any(
-                    each == name and other and other[0] <= span[0] and span[1] <= other[1] for each, other in found
-                ), (name, end, span)
+    for (name, trigger), reports in zip(TRIGGERS, REPORTS, strict=True):
+        for end in range(1, len(text)) if trigger.guarded else [report.end(1) for report in reports(text)]:
+            try:
+                span = trigger.find(text, end)
+            except IndexError:
+                continue  # a locator may rely on what its trigger has seen
+            # It may be found from another end, and longer; but it must be.
+            assert span is None or any(
+                each == name and other and other[0] <= span[0] and span[1] <= other[1] for each, other in found
+            ), (name, end, span)
 
 
 @thoroughly

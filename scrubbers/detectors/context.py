@@ -1,0 +1,56 @@
+r"""What is personal only beside a word that says so: `SSN 536817623`, `Geburtsdatum: 12.03.1985`.
+
+The word is a literal, which costs the trigger next to nothing; the thing is looked for in the few bytes behind it.
+These end at a quote, a backslash, a bracket and a line end: so they lie in one string in whatever way the record is
+read, tokens end them (scrubbing twice is scrubbing once), and no record reaches into the next. Hence a JSON member's
+name is no context for its value: such names belong to the policy's `keys`.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+
+from scrubbers.detectors.detector import Confidence, Find, Span, Trigger, after_escape
+
+_SUFFIX = rb"(?:s|'s|[ _-]?(?i:numbers?|num|no|nr|id|code|value))?(?![A-Za-z0-9])"
+# White space may be an escape's: what stands behind a tab begins as the engine's introducers ask for.
+_TO_VALUE = rb"(?:\t(?=[0-9A-Z+]))?(?<![0-9A-Za-z*])"
+GAP = _SUFFIX + rb"[A-Za-z .:=#'_()/>\x80-\xff-]{0,32}?" + _TO_VALUE
+"""A few words and signs: `no. of the applicant is: `."""
+ASSIGNED = _SUFFIX + rb" {0,2}(?:[:=#]|=>|->| is | was )[ .:=#'(]{0,4}" + _TO_VALUE
+"""A sign that says that the value follows."""
+
+
+def after(
+    words: Iterable[str],
+    value: bytes,
+    valid: Callable[[bytes], bool] | None = None,
+    *,
+    gap: bytes = GAP,
+    caseless: bool = True,
+) -> tuple[Trigger, ...]:
+    """Triggers for `value` (a regular expression that starts and ends at a guard) behind any of the words."""
+    match = re.compile(gap + b"(" + value + b")").match
+    return tuple(
+        Trigger(
+            re.escape(word.encode()), _behind(len(word.encode()), match, valid), Confidence.CONTEXT, caseless=caseless
+        )
+        for word in words
+    )
+
+
+def _behind(
+    size: int, match: Callable[[bytes, int], "re.Match[bytes] | None"], valid: Callable[[bytes], bool] | None
+) -> Find:
+    def find(text: bytes, end: int) -> Span | None:
+        start = end - size
+        if start and text[start - 1] in _ALNUM and not after_escape(text, start):
+            return None
+        found = match(text, end)
+        if found is None or (valid is not None and not valid(found[1])):
+            return None
+        return found.span(1)
+
+    return find
+
+
+_ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
