@@ -115,8 +115,6 @@ def test_a_record_in_which_no_introducer_is_reported_says_no_more_when_decoded(t
 
 NAMES = [each.detector for each in load_policy().patterns]
 TRIGGERS = [(name, trigger) for name in NAMES for trigger in DETECTORS[name].triggers]
-    (each.detector, trigger) for each in load_policy().patterns for trigger in DETECTORS[each.detector].triggers
-]
 REPORTS = [
     re.compile(b"(?=(" + trigger.expression + b"))", re.I if trigger.caseless else 0).finditer
     for _, trigger in TRIGGERS
