@@ -79,10 +79,18 @@ class Keys(Protocol):
     def encrypt(self) -> EncryptionKey | None: ...
 
 
-TOKEN = re.compile(
-    rb"\[(?:REDACTED:[^\]\s\"\\]{1,80}|HMAC:[^\]\s\"\\]{1,160}|AES:[^\]\s\"\\/]{1,64}/[a-z0-9]{1,8}/x[a-z2-7]{27,1680})\]"
-)
-"""A value that is wholly one of our tokens is final, and nothing is found in one: scrubbing twice is scrubbing once."""
+def _tokens(labels: bytes, others: Iterable[bytes] = ()) -> "re.Pattern[bytes]":
+    version = rb"[a-z][a-z0-9]{0,7}"
+    shapes = [
+        rb"\[REDACTED:(?:%b)\]" % labels,
+        rb"\[HMAC:(?:%b)(?:/%b/h[0-9a-f]{24}){1,2}\]" % (labels, version),
+        rb"\[AES:(?:%b)/%b/x[a-z2-7]{27,1680}\]" % (labels, version),
+    ]
+    return re.compile(b"|".join([*shapes, *sorted(map(re.escape, set(others)))]))
+
+
+TOKEN = _tokens(rb"[A-Za-z0-9_.*-]{1,64}")
+"""A value that is wholly one of our tokens, of whatever policy, is final: scrubbing twice is scrubbing once."""
 
 _LONGEST_TOKEN = 1800
 
@@ -93,10 +101,15 @@ def tokens(texts: Iterable[bytes]) -> "re.Pattern[bytes]":
     return re.compile(b"|".join([TOKEN.pattern, *others])) if others else TOKEN
 
 
-def in_token(token: "re.Pattern[bytes]", text: bytes, start: int, end: int) -> bool:
-    """Whether the span is one of our tokens or a part of one."""
+def own_tokens(labels: Iterable[str], texts: Iterable[bytes]) -> "re.Pattern[bytes]":
+    """Tokens of the rules with these labels alone: what else looks alike could hold anything (`[REDACTED:bob]`)."""
+    return _tokens("|".join(sorted(map(re.escape, set(labels)))).encode(), texts)
+
+
+def in_token(own: "re.Pattern[bytes]", text: bytes, start: int, end: int) -> bool:
+    """Whether the span is one of our own tokens or a part of one: nothing is found there."""
     at = text.rfind(b"[", start - _LONGEST_TOKEN if start > _LONGEST_TOKEN else 0, start + 1)
-    found = token.match(text, at) if at >= 0 else None
+    found = own.match(text, at) if at >= 0 else None
     return found is not None and end <= found.end()
 
 

@@ -47,7 +47,7 @@ class Locator:
         self._plan = plan
         self._names = plan.names
         self._rules = plan.key_rules
-        self._token = plan.token
+        self._token, self._own = plan.token, plan.own_token
 
     def locate(self, text: bytes) -> tuple[list[Finding], list[int]]:
         r"""Findings that stand, sorted; and one offset in each record that the reference path must look at.
@@ -183,7 +183,7 @@ class Locator:
         if rule.partial and not _apart(text, start, end, rule):
             doubts.append(start)
             return
-        if in_token(self._token, text, start, end):
+        if self._token.fullmatch(text, start, end) or in_token(self._own, text, start, end):
             return  # final
         value = text[start:end]
         if b"\n" in value:
@@ -242,7 +242,7 @@ class Locator:
             if text[end] == 0x5C or _QUOTED(text, end):
                 doubts.append(end)
             return 0
-        if in_token(self._token, text, end - 1, end):
+        if in_token(self._own, text, end - 1, end):
             return 0  # the name of a rule
         for name in names_before(text, end):
             last = name[name.rfind(b".") + 1 :]

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import hyperscan
 
-from scrubbers.actions import Action, Replacer, label, replacer, token, tokens
+from scrubbers.actions import Action, Replacer, label, own_tokens, replacer, token, tokens
 from scrubbers.detectors import DETECTORS
 from scrubbers.detectors.detector import Confidence, Detector, Find, Span, Trigger
 from scrubbers.matching import Budget, Matcher, Unscrubbable
@@ -112,7 +112,9 @@ class Plan:
         """Whether a rule asks in the value of which key a thing stands."""
         self._local = threading.local()
         self.rules = list(dict.fromkeys([*self.key_rules, *(rule for each in self.finders for _, rule, _ in each)]))
-        self.token = tokens(rule.token for rule in self.rules)
+        texts = {rule.token for rule in self.rules}
+        self.own_token = own_tokens((label(rule.name.removeprefix("key:")) for rule in self.rules), texts)
+        self.token = tokens(texts)
         """Matches the tokens of this policy."""
 
     def _compile(self, policy: Policy) -> tuple[list[hyperscan.Database], hyperscan.Database]:

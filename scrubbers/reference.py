@@ -82,7 +82,7 @@ class Reference:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._token = plan.token
+        self._token, self._own = plan.token, plan.own_token
 
     def scrub(self, record: bytes) -> tuple[bytes, list[Rule]]:
         """The record made clean, and the rules that found something; raises Unscrubbable."""
@@ -308,7 +308,7 @@ class Reference:
 
     def _shape(self, view: View, text: bytes, span: Span, rule: Rule, findings: list[Finding]) -> None:
         start, end = span[0], min(span[1], len(view.text))
-        if in_token(self._token, text, start, end):
+        if self._token.fullmatch(text, start, end) or in_token(self._own, text, start, end):
             return  # final
         if start == end:
             raise Unscrubbable("pattern timed out")
@@ -354,7 +354,7 @@ class Reference:
                 break
         else:
             return 0
-        if in_token(self._token, text, end - 1, end):
+        if in_token(self._own, text, end - 1, end):
             return 0  # the name of a rule
         if self._token.match(text, at + (text[at : at + 1] in (b'"', b"'"))):
             return 0  # final

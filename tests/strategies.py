@@ -648,6 +648,7 @@ PARTS = [
     b"Bearer ", b"basic ", b"dXNlcjpwYXNz", b"8f3a9c2e41d7", b"://", b"app:hunter2@", b"AKIAIOSFODNN7EXAMPLE",
     b"ghp_" + b"a1B2" * 9, b"xoxb-" + b"1234567890", b"-----BEGIN " + b"PRIVATE KEY-----",
     b"-----END " + b"PRIVATE KEY-----", b"[REDACTED:email]", b"[REDACTED:", b"[HMAC:ssn/k1/h00]", b"\\u0040",
+    b"[HMAC:ssn/k1/h" + b"0a" * 12 + b"]",
     b"[password]", b"[PII:phone]", b"[AES:email/k1/x" + b"ab2" * 9 + b"]", b"*@x.io", b"81.2.69.0", b"2a02:8071:1234::",
     b"1990-05-17", b"1990", b'"n":', b"n=",
     b"\\u0022", b"\\ud83d\\ude00", b"\\ud800", b"\\u00e9", b"%40", b"%2540", b"%22", b"%7B", b'\\"', b"\\n", b"\\\\",
