@@ -21,6 +21,7 @@ from docs.rendering.markdown import fence, page
 from docs.rendering.settings_page import keys
 from scrubbers import Policy
 from scrubbers.policy_file import PRESETS
+from scrubbers.workbench.cases import Cases
 from settings import schema
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -43,6 +44,12 @@ in [policy](../policy.md).
 """
 
 
+CASES = """\
+A YAML file of lines, and what a policy must make of them: `sluicegate policy test` tries them. See
+[tools for policies](../policy-tools.md).
+"""
+
+
 def _configuration() -> str:
     return page("Configuration", CONFIGURATION, keys(Config, "The file"))
 
@@ -53,6 +60,10 @@ def _policy() -> str:
     return page("Policy", POLICY, keys(Policy, "The file"), head, "In force where no policy is given.", default)
 
 
+def _cases() -> str:
+    return page("Cases", CASES, keys(Cases, "The file"))
+
+
 def _schema(model: type[BaseModel]) -> str:
     return json.dumps(schema(model), indent=2) + "\n"
 
@@ -60,6 +71,7 @@ def _schema(model: type[BaseModel]) -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": _configuration,
     "policy.md": _policy,
+    "cases.md": _cases,
     "command-line.md": command_line,
     "metrics.md": table_pages.metrics,
     "detectors.md": table_pages.detectors,

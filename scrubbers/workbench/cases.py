@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,14 +23,21 @@ class Case(Settings):
 
     given: str = Field(description="The record, as the application writes it.")
     name: str | None = Field(None, description="What the case shows, in words.")
+    signal: Literal["logs", "traces", "metrics"] = Field("logs", description="The signal that the record is of.")
+    source: str | None = Field(
+        None, description="The source that it comes from; not given: a scope that asks for one holds."
+    )
+    resource: dict[str, str] | None = Field(
+        None, description="The attributes of its resource; not given: a scope that asks for some holds."
+    )
     expect: str | None = Field(None, description="What the record must become, byte for byte.")
-    unchanged: Literal[True] | None = Field(None, description="The record must stay as it is.")
-    findings: dict[str, Annotated[int, Field(ge=0)]] | tuple[str, ...] | None = Field(
+    unchanged: bool = Field(False, description="The record must stay as it is.")
+    findings: dict[str, int] | tuple[str, ...] | None = Field(
         None,
         description="The rules that must find something, and no others: names (`email`, `key:password`), or names with "
         "how often.",
     )
-    gone: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+    gone: tuple[str, ...] = Field(
         (), description="Parts of `given` that must not be left, nor come to light when the record is decoded."
     )
 
@@ -142,7 +149,8 @@ def run(file: CaseFile, scrubber: Scrubber) -> Iterator[Result]:
 
 def _failures(case: Case, scrubber: Scrubber) -> Iterator[Failure]:
     given = case.given.removesuffix("\n").encode()  # what a block scalar adds
-    scrubbed = scrubber.scrub(given)
+    resource = None if case.resource is None else tuple(case.resource.items())
+    scrubbed = scrubber.scrub(given, signal=case.signal, source=case.source, resource=resource)
     if scrubbed.quarantined:
         yield Failure(f"the record is withheld: {scrubbed.quarantined[0].reason}")
         return

@@ -147,7 +147,7 @@ KINDS = (
                                         "jwt accesskey sig apitoken")),
     Kind("online identifier", _long_secret, _words("deviceid imei imsi idfa gaid aaid fingerprint clientid useragent"),
          certain=False),
-    Kind("identifier of a person", _any, weak=_words("id uid guid uuid no nr num number ref key login username handle"),
+    Kind("personal id", _any, weak=_words("id uid guid uuid no nr num number ref key login username handle"),
          certain=False),
 )  # fmt: skip
 

@@ -61,9 +61,9 @@ def _of(place: Place, seen: Seen, listed: set[str], naming: "_Naming") -> Iterat
     for detector, count in (seen.within + seen.whole).most_common():
         chance = not seen.within[detector] and count < _WHOLE * seen.looked
         if detector not in listed and not chance:
-            values = max(1, round(seen.values * count / seen.looked))
+            values, records = (max(1, round(n * count / seen.looked)) for n in (seen.values, seen.records))
             yield Suggestion(
-                place, f"text that holds {detector}", True, values, seen.records, seen.examples[detector],
+                place, f"text that holds {detector}", True, values, records, seen.examples[detector],
                 detector=detector,
             )  # fmt: skip
 
@@ -74,7 +74,7 @@ def _reasons(place: Place, seen: Seen) -> Iterator[tuple[str, bool, str]]:
         if count >= _WHOLE * seen.looked:
             yield f"{count / seen.looked:.0%} of the values are {detector}", True, detector
     if seen.kind is not None and seen.fitting >= _FITTING * seen.looked and seen.fitting:
-        yield f"sounds like {seen.kind.name}, and the values fit", seen.kind.certain, seen.kind.name
+        yield f"sounds like {seen.kind.name}", seen.kind.certain, seen.kind.name
     for look in LOOKS:
         count = seen.looks[look.name]
         if count >= max(_ENOUGH, look.share * seen.looked) and seen.differ() >= look.distinct:
@@ -164,9 +164,9 @@ def _entries(suggested: Sequence[Suggestion]) -> list[_Entry]:
     for name, of_name in by_name.items():
         first = of_name[0]
         shown = f", such as {first.example}" if first.example else ""
-        entries.append(
-            _Entry(name, first.likely, f"{sum(each.values for each in of_name):,} values: {first.why}{shown}")
-        )
+        values = sum(each.values for each in of_name)
+        counted = f"{values:,} value{'s' * (values != 1)}"
+        entries.append(_Entry(name, first.likely, f"{counted}: {first.why}{shown}"))
     return entries
 
 

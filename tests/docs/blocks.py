@@ -14,7 +14,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 COMMAND = Path(sys.executable).with_name("sluicegate")
 
 _FENCE = re.compile(r"^```([a-z]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_NAMED = re.compile(r"# ([a-z_-]+\.yaml)\b.*\n")
+_NAMED = re.compile(r"# ([a-z_.-]+\.yaml)\b.*\n")
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 

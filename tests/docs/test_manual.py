@@ -12,6 +12,7 @@ from collector.cli.app import app
 from collector.config import Config
 from docs.rendering.command_page import commands
 from scrubbers import Policy, load_policy
+from scrubbers.workbench.cases import Cases
 from settings import SettingsError, loads
 from tests.docs.blocks import CHECKOUT, Block, Terminal, blocks, commands_in, steps
 
@@ -71,6 +72,9 @@ def test_a_file_or_a_part_of_one_is_valid(page: Path, block: Block, tmp_path: Pa
     top = set(re.findall(r"^(\w+):", text, re.MULTILINE))
     if top <= set(Policy.model_fields):
         loads(text, Policy, name=page.name)
+        return
+    if "cases" in top:
+        loads(text, Cases, name=page.name)
         return
     if "sources" not in top:
         text += "\nsources: {app: {type: stdin}}\n"

@@ -151,6 +151,28 @@ class TestWhichPolicy:
         assert sluicegate("policy", "test", "--policy", "p.yaml", "shop.test.yaml").returncode == 0
 
 
+def test_where_a_record_comes_from(sluicegate: Run, write: Write) -> None:
+    write(
+        "patterns:\n"
+        "  - {detector: email, scope: {sources: [shop]}}\n"
+        "  - {detector: ipv4, scope: {signals: [traces], resource: {k8s.namespace.name: team-*}}}\n",
+        "p.yaml",
+    )
+    given = "given: a@b.io 203.0.113.9"
+    write(f"""\
+policy: p.yaml
+cases:
+  - {{{given}, source: shop, findings: [email]}}
+  - {{{given}, source: cart, unchanged: true}}
+  - {{{given}, findings: [email]}}
+  - {{{given}, source: cart, signal: traces, findings: [ipv4]}}
+  - {{{given}, source: cart, signal: traces, resource: {{k8s.namespace.name: team-a}}, findings: [ipv4]}}
+  - {{{given}, source: cart, signal: traces, resource: {{}}, unchanged: true}}
+""")
+    done = sluicegate("policy", "test", "cases.yaml")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, b"6 passed, 0 failed"), done.stdout.decode()
+
+
 class TestJUnit:
     def test_tells_what_the_terminal_tells(self, sluicegate: Run, write: Write, tmp_path: Path) -> None:
         write(GOOD + "  - name: wrong\n    given: a@b.io \\x01\n    unchanged: true\n")
