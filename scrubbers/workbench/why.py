@@ -131,7 +131,7 @@ class Inquiry:
             freed = self._scrubber(name, why, **changes, restricted=True)
             if _overlapping(self._explain(freed, line), alone.start, alone.end, name):
                 return why
-        return "several restrictions of the policy at once hold it back (keep, allow, confidence, scope)"
+        return "several of keep, allow, min_confidence and scope hold it back"
 
     def _scrubber(self, name: str, label: str, *, restricted: bool = False, **changes: Any) -> Scrubber:
         key = name, label
@@ -222,8 +222,8 @@ _FREE: Mapping[str, Any] = {
 """Nothing that holds a rule back: fields of the rule, of the policy, or of both."""
 
 _RESTRICTIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
-    ("a rule that stands before it in the policy decides, or one of the same key", {}),
-    ("`keep` holds it: its key and its shape are those of an identifier", {"keep": ()}),
+    ("a rule that stands before it decides", {}),
+    ("`keep` holds it: key and shape are those of an identifier", {"keep": ()}),
     ("`allow` lets it stay", {"allow": Allow(documented=False)}),
     ("it is less sure than `min_confidence` asks", {"min_confidence": "shape"}),
     ("the rule's `scope` leaves this place out", {"scope": Scope()}),
@@ -245,9 +245,9 @@ def _overlapping(found: Sequence[Explained], start: int, end: int, rule: str | N
     )
 
 
-_FORM = "the trigger looked closer here, and it has not the form"
-_GUARD = "it would be one if it stood free: something stands directly beside it"
-_NUMBER = "it has the form, but its check digits, or the range that it lies in, are not those of one"
+_FORM = "the closer look said no: it has not the form"
+_GUARD = "something stands directly beside it; free, it would be one"
+_NUMBER = "its check digits are wrong, or its range is not that of one"
 
 Refused: TypeAlias = tuple[str, Span]
 

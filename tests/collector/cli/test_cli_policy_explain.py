@@ -53,7 +53,7 @@ def test_why_not(sluicegate: Run) -> None:
     said = done.stdout.decode().splitlines()
     assert "  about it:" in said
     assert any(line.split()[0] == "key:password" and "longer words" in line for line in said if line.strip())
-    assert any("root@localhost" in line and "has not the form" in line for line in said)
+    assert any("root@localhost" in line and "it has not the form" in line for line in said)
 
 
 def test_where_the_line_comes_from(sluicegate: Run, tmp_path: Path) -> None:
