@@ -42,6 +42,7 @@ generate: env  ## write every generated file anew
 
 bench: env  ## the benchmarks, one table each
 	$(BIN)/python -m bench.scrub
+	$(BIN)/python -m bench.detectors
 	$(BIN)/python -m bench.pipeline
 
 clean:

@@ -2,7 +2,7 @@
 
 import typer
 
-from collector.cli.policy import describe, diff, explain, suggest, test
+from collector.cli.policy import bench, describe, diff, explain, suggest, test
 
 app = typer.Typer(
     name="policy",
@@ -16,6 +16,7 @@ Examples:
     $ sluicegate policy test policy.test.yaml
     $ sluicegate policy suggest app.log         # what it leaves that looks personal
     $ sluicegate policy diff policy.yaml new.yaml app.log
+    $ sluicegate policy bench --policy policy.yaml app.log
 """,
     no_args_is_help=True,
 )
@@ -28,5 +29,6 @@ for name, command, epilog in (
     ("diff", diff.diff, diff.EPILOG),
     ("suggest", suggest.suggest, suggest.EPILOG),
     ("test", test.run_cases, test.EPILOG),
+    ("bench", bench.bench, bench.EPILOG),
 ):
     app.command(name, epilog=epilog)(command)

@@ -27,6 +27,7 @@ COMMANDS = [
     ("policy", "explain"),
     ("policy", "schema"),
     ("policy", "show"),
+    ("policy", "bench"),
     ("policy", "diff"),
     ("policy", "suggest"),
     ("policy", "test"),
