@@ -1,8 +1,19 @@
 """What finds personal data by its shape, one module a family; each exports DETECTORS."""
 
-from scrubbers.detectors import contact, finance, national, network, phone, secrets, tokens, web
+from scrubbers.detectors import (
+    contact,
+    finance,
+    national,
+    national_europe,
+    national_world,
+    network,
+    phone,
+    secrets,
+    tokens,
+    web,
+)
 from scrubbers.detectors.detector import Detector
 
-_FAMILIES = (contact, phone, finance, national, network, web, secrets, tokens)
+_FAMILIES = (contact, phone, finance, national, national_europe, national_world, network, web, secrets, tokens)
 
 DETECTORS: dict[str, Detector] = {detector.name: detector for family in _FAMILIES for detector in family.DETECTORS}

@@ -84,7 +84,14 @@ def digits(value: bytes) -> bytes:
     return value.translate(None, _NO_DIGITS)
 
 
+def alnum(value: bytes) -> bytes:
+    """Canonical form of numbers with letters in them: without separators, upper case."""
+    return value.translate(None, _NO_ALNUM).upper()
+
+
 _NO_DIGITS = bytes(byte for byte in range(256) if byte not in DIGITS)
+
+_NO_ALNUM = bytes(byte for byte in range(0x80) if not chr(byte).isalnum())
 
 
 def compact(value: bytes) -> bytes:

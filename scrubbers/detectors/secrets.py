@@ -53,7 +53,7 @@ def _azure(text: bytes, end: int) -> Span | None:
 
 
 _AZURE_APP = re.compile(
-    rb"(?:(?<![A-Za-z0-9_~.-])|(?<=\\[bfnrt]))[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}(?![A-Za-z0-9_~-])"
+    rb"(?:(?<![A-Za-z0-9_~.-])|(?<=\\[bfnrt]))[A-Za-z0-9_~.]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}(?![A-Za-z0-9_~-])"
 )
 
 
@@ -71,7 +71,7 @@ def _mailchimp(text: bytes, end: int) -> Span | None:
     return found.span() if found else None
 
 
-_MAILCHIMP = re.compile(LEFT + rb"[0-9a-f]{32}-us[0-9]{1,2}" + RIGHT)
+_MAILCHIMP = re.compile(LEFT + rb"[0-9a-f]{32}-us[12][0-9]?" + RIGHT)
 
 
 def _openai(text: bytes, end: int) -> Span | None:
@@ -188,7 +188,7 @@ DETECTORS = (
                 Trigger(word, _azure_key, Confidence.CHECKSUM)
                 for word in (b"AccountKey=", b"SharedAccessKey=", b"sig=")
             ),
-            *(Trigger(b"%dQ~" % digit, _azure, Confidence.CHECKSUM) for digit in range(10)),
+            *(Trigger(mark, _azure, Confidence.CHECKSUM) for mark in (b"7Q~", b"8Q~")),
         ),
         canonical=bytes,
         documented=lambda value: value.startswith(b"Eby8vdM02xNOcqFl"),  # Azurite and the storage emulator
@@ -224,11 +224,11 @@ DETECTORS = (
     ),
     Detector(
         name="mailchimp_key",
-        about="Mailchimp API keys.",
-        triggers=tuple(Trigger(b"-us%d" % digit, _mailchimp, Confidence.CHECKSUM) for digit in range(1, 10)),
+        about="Mailchimp API keys, of all but its first data centres.",
+        triggers=tuple(Trigger(mark, _mailchimp, Confidence.CHECKSUM) for mark in (b"-us1", b"-us2")),
         canonical=bytes,
         unmistakable=True,
-        must=("a1b2" * 8 + "-us12", "key=" + "c3d4" * 8 + "-us6", "(" + "a1b2" * 8 + "-us1)"),
+        must=("a1b2" * 8 + "-us12", "key=" + "c3d4" * 8 + "-us16", "(" + "a1b2" * 8 + "-us1)"),
         must_not=("eu-us1", "a1b2-us12", "g" + "a1b2" * 8 + "-us1"),
     ),
     Detector(
