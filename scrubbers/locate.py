@@ -6,7 +6,8 @@ exactly as the reference path would (property-tested).
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 
 from scrubbers.actions import in_token
 from scrubbers.encodings import decode
@@ -60,9 +61,13 @@ class Locator:
         findings: list[Finding] = []
         doubts: list[int] = []
         coded: list[int] = []
+        for pattern, _ in self._plan.own:
+            pattern.renew()
         self._walk(text, hits, findings, doubts, coded)
         findings, overlapping = standing(findings)
         doubts += overlapping
+        for pattern, _ in self._plan.own:
+            doubts += _in_records_with(findings, text, pattern.missed)
         if coded:
             self._decode(text, coded, doubts)
         if doubts:
@@ -343,6 +348,19 @@ def _lines(text: bytes, start: int, end: int, rule: Rule, findings: list[Finding
         if stop > start:
             findings.append((start, stop, rule.replace(text[start:stop]), rule))
         start = stop + 1
+
+
+def _in_records_with(findings: list[Finding], text: bytes, places: list[int]) -> Iterator[int]:
+    """Those of the places, in ascending order, in whose record something was found."""
+    starts = [finding[0] for finding in findings]
+    end = -1
+    for place in places:
+        if place - 1 <= end:
+            continue
+        start, end = text.rfind(b"\n", 0, place - 1) + 1, text.find(b"\n", place - 1)
+        at = bisect_left(starts, start)
+        if at < len(starts) and starts[at] < end:
+            yield place
 
 
 def _without_doubtful(text: bytes, findings: list[Finding], doubts: list[int]) -> tuple[list[Finding], list[int]]:

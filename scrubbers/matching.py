@@ -35,6 +35,7 @@ class Matcher:
 
     def __init__(self, expression: str, budget: Budget) -> None:
         self._pattern = compiled(expression)
+        self._has_value = "value" in self._pattern.groupindex
         self._budget = budget
 
     def fullmatch(self, value: bytes) -> bool:
@@ -43,19 +44,21 @@ class Matcher:
         with self._time():
             return self._pattern.fullmatch(text, timeout=PATIENCE) is not None
 
-    def spans(self, value: bytes) -> list[Span]:
-        """Where it is found, as spans of bytes."""
+    def matches(self, value: bytes) -> list[tuple[Span, Span]]:
+        """All matches that take something, as spans of bytes, each with that of its group `value` if it has one."""
         text = value.decode("utf-8", "surrogateescape")
-        spans: list[Span] = []
+        found: list[tuple[Span, Span]] = []
         until = time.thread_time() + self._budget.left
         with self._time():
             for match in self._pattern.finditer(text, timeout=PATIENCE):
-                spans.append(match.span())
+                taken = match.span("value") if self._has_value and match["value"] else match.span()
+                if taken[0] < taken[1]:
+                    found.append((match.span(), taken))
                 if time.thread_time() > until:
                     raise TimeoutError
         if len(text) == len(value):
-            return spans
-        return [(_bytes_in(text[:start]), _bytes_in(text[:end])) for start, end in spans]
+            return found
+        return [(_in_bytes(text, match), _in_bytes(text, taken)) for match, taken in found]
 
     @contextmanager
     def _time(self) -> Iterator[None]:
@@ -70,8 +73,9 @@ class Matcher:
             self._budget.left -= time.thread_time() - started
 
 
-def _bytes_in(text: str) -> int:
-    return len(text.encode("utf-8", "surrogateescape"))
+def _in_bytes(text: str, span: Span) -> Span:
+    start = len(text[: span[0]].encode("utf-8", "surrogateescape"))
+    return start, start + len(text[span[0] : span[1]].encode("utf-8", "surrogateescape"))
 
 
 def compiled(expression: str) -> "regex.Pattern[str]":

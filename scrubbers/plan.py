@@ -16,12 +16,15 @@ from typing import TypeAlias
 
 import hyperscan
 
-from scrubbers.actions import Action, Replacer, label, own_tokens, replacer, token, tokens
+from scrubbers.actions import Action, Canonical, Replacer, label, own_tokens, replacer, token, tokens
 from scrubbers.detectors import DETECTORS
-from scrubbers.detectors.detector import Confidence, Detector, Find, Span, Trigger
+from scrubbers.detectors.detector import Confidence, Find, Span, Trigger
+from scrubbers.emission import emit
 from scrubbers.matching import Budget, Matcher, Unscrubbable
+from scrubbers.own_patterns import OwnPattern
 from scrubbers.paths import Names
 from scrubbers.policy import Allow, DenyRule, PatternRule, Policy
+from settings import Problem, SettingsError
 
 Hit: TypeAlias = int  # the end of the report << END | what was seen, one of:
 
@@ -103,6 +106,8 @@ class Plan:
         self.keeps_all = not all(_HEX_SHAPE.fullmatch(rule.shape) for rule in policy.keep)
         """Whether a kept value can hold more than hexadecimal digits and dashes."""
         self.finders: list[tuple[Finder, ...]] = [()]
+        self.own: list[tuple[OwnPattern, Rule]] = []
+        """The patterns that the policy brings along."""
         self.guarded: dict[int, tuple[Finder, ...]] = {}
         """The finders of guarded shapes, by the sixth byte from the report's end << 8 | its last byte."""
         self.keys: list[tuple[int, int | None]] = []
@@ -116,9 +121,11 @@ class Plan:
         self.own_token = own_tokens((label(rule.name.removeprefix("key:")) for rule in self.rules), texts)
         self.token = tokens(texts)
         """Matches the tokens of this policy."""
+        for own, _ in self.own:
+            own.token = self.own_token
 
     def _compile(self, policy: Policy) -> tuple[list[hyperscan.Database], hyperscan.Database]:
-        watched = [each for pattern in policy.patterns for each in self._watched(pattern, policy)]
+        watched = [each for pattern in policy.patterns if pattern.detector for each in self._watched(pattern, policy)]
         guarded = [(trigger, finder) for trigger, finder in watched if trigger.guarded]
         self.finders.append(tuple(finder for _, finder in guarded))  # GUARDED
         for trigger, finder in guarded:
@@ -140,6 +147,17 @@ class Plan:
             for expression, finder in _denied(denied, policy):
                 self.finders.append((finder,))
                 literals.append((expression, len(self.finders) - 1, True))
+        first = len(self.finders)
+        expressions: list[_Expression] = []
+        for pattern in policy.patterns:
+            if pattern.regex is not None:
+                own, rule = self._own(pattern, policy)
+                self.own.append((own, rule))
+                self.finders.append(((own.find, rule, None),))
+                expressions.append((emit(pattern.regex).expression, len(self.finders) - 1, False))
+                _checked(pattern, expressions[-1])
+        self.owns = range(first, len(self.finders))
+        """What is seen where a pattern of the policy may find something: `own`, in this order."""
         assert len(self.finders) < KEY
         apart: list[list[_Expression]] = [[(introducer, INTRODUCER, False)] for introducer in _INTRODUCERS]
         if guarded:
@@ -156,23 +174,12 @@ class Plan:
                 literals.append(watching)
             else:
                 apart.append([watching])
-        groups = [expressions for expressions in (literals, *apart) if expressions]
-        return [_database(expressions) for expressions in groups], _database(
-            [each for group in groups for each in group]
-        )
+        groups = [each for each in (literals, *apart, expressions) if each]
+        return [_database(group) for group in groups], _database([each for group in groups for each in group])
 
     def _watched(self, pattern: PatternRule, policy: Policy) -> Iterator[tuple[Trigger, Finder]]:
-        detector = DETECTORS[pattern.detector]
-        paths = pattern.scope
-        rule = Rule(
-            detector.name,
-            pattern.action.value,
-            replacer(pattern, label(detector.name), detector.canonical, policy),
-            token(label(detector.name), pattern.replacement),
-            bare=detector.bare,
-            include=Names([paths.include]) if paths.include else None,
-            exclude=Names([paths.exclude]) if paths.exclude else None,
-        )
+        detector = DETECTORS[pattern.detector or ""]
+        rule = _rule(pattern, policy, detector.canonical, bare=detector.bare)
         at_once = (
             detector.unmistakable
             and pattern.action is Action.REPLACE
@@ -180,21 +187,33 @@ class Plan:
             and not rule.by_path
             and not (pattern.allow.shapes or policy.allow.shapes)
         )
-        allowed = self._allowed(detector, pattern.allow, policy.allow)
+        allowed = self._allowed(detector.canonical, detector.documented, pattern.allow, policy.allow)
         sure = Confidence[(pattern.min_confidence or policy.min_confidence).upper()]
         for trigger in detector.triggers:
             if trigger.confidence >= sure:
                 find = trigger.find if allowed is None else _but(trigger.find, allowed)
                 yield trigger, (find, rule, rule.token if at_once else None)
 
-    def _allowed(self, detector: Detector, *allows: Allow) -> Callable[[bytes], bool] | None:
-        """Whether a value that a detector found is allowed; None: none is."""
-        values = frozenset(detector.canonical(value.encode()) for allow in allows for value in allow.values)
+    def _own(self, pattern: PatternRule, policy: Policy) -> tuple[OwnPattern, Rule]:
+        rule = _rule(pattern, policy, bytes, bare=True)
+        own = OwnPattern(
+            Matcher(pattern.regex or "", self.budget),
+            slow=pattern.slow or rule.partial,
+            validator=pattern.validator,
+            context=pattern.context,
+            allowed=self._allowed(bytes, _never, pattern.allow, policy.allow),
+        )
+        return own, rule
+
+    def _allowed(
+        self, canonical: Canonical, published: Callable[[bytes], bool], *allows: Allow
+    ) -> Callable[[bytes], bool] | None:
+        """Whether a value that was found is allowed; None: none is."""
+        values = frozenset(canonical(value.encode()) for allow in allows for value in allow.values)
         shapes = [Matcher(shape, self.budget) for allow in allows for shape in allow.shapes]
         documented = next((each.documented for each in allows if "documented" in each.model_fields_set), False)
         if not (values or shapes or documented):
             return None
-        canonical, published = detector.canonical, detector.documented
 
         def allowed(value: bytes) -> bool:
             form = canonical(value)
@@ -234,6 +253,32 @@ class Plan:
             mine = hyperscan.Scratch(self._together), [hyperscan.Scratch(database) for database in self._databases]
             self._local.scratches = mine
         return mine
+
+
+def _rule(pattern: PatternRule, policy: Policy, canonical: Canonical, *, bare: bool) -> Rule:
+    paths = pattern.scope
+    return Rule(
+        pattern.called,
+        pattern.action.value,
+        replacer(pattern, label(pattern.called), canonical, policy),
+        token(label(pattern.called), pattern.replacement),
+        bare=bare,
+        include=Names([paths.include]) if paths.include else None,
+        exclude=Names([paths.exclude]) if paths.exclude else None,
+    )
+
+
+def _checked(pattern: PatternRule, expression: "_Expression") -> None:
+    """Raise SettingsError if Hyperscan takes no such expression."""
+    try:
+        _database([expression])
+    except hyperscan.error:
+        wrong = "is too large to be looked for; count fewer repeats, or write fewer alternatives"
+        raise SettingsError([Problem("policy", 0, 0, f"patterns.{pattern.called}.regex", wrong)]) from None
+
+
+def _never(_value: bytes) -> bool:
+    return False
 
 
 def _but(find: Find, allowed: Callable[[bytes], bool]) -> Find:

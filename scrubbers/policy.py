@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from scrubbers.actions import KEEP_LAST, REPLACEMENT, Action, Template
 from scrubbers.detectors import DETECTORS
+from scrubbers.emission import LEAST, emit
 from scrubbers.keyring import EncryptionKey, HashKey
 from scrubbers.matching import compiled
 from scrubbers.paths import can_be_found
@@ -47,9 +48,28 @@ def _detector(value: str) -> str:
 def _shape(value: str) -> str:
     try:
         compiled(value)
+    except ValueError as error:
+        refuse(((), f"is not a regular expression that can be used ({error}); remove its flags"))
     except regex.error as error:
         refuse(((), f"is not a regular expression ({error.msg}); write one in the syntax of the `regex` module"))
     return value
+
+
+def _searchable(value: str, *, slow: bool) -> None:
+    try:
+        emitted = emit(value)
+    except ValueError as error:
+        refuse((("regex",), f"{error}, and that cannot be searched for; write it without"))
+    if emitted.width < LEAST:
+        refuse((("regex",), f"has nothing to look for; write at least {LEAST} characters in a row that must be there"))
+    if emitted.slow and not slow:
+        refuse(
+            (
+                ("regex",),
+                f"holds {emitted.slow}, which cannot be searched for fast; write it otherwise, or accept that with "
+                "`slow: true`",
+            )
+        )
 
 
 def _denied(value: str) -> str:
@@ -73,6 +93,9 @@ FindableName = Annotated[KeyName, AfterValidator(_findable)]
 Shape = Annotated[str, AfterValidator(_shape)]
 DeniedValue = Annotated[str, AfterValidator(_denied)]
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Validator: TypeAlias = Literal[
+    "luhn", "verhoeff", "damm", "mod_11_2", "mod_11_10", "mod_37_2", "mod_37_36", "mod_97_10"
+]
 ConfidenceLevel: TypeAlias = Literal["shape", "context", "checksum"]
 
 OneOrMany = Annotated[
@@ -161,7 +184,31 @@ class Allow(Settings):
 class PatternRule(Settings):
     """Values that are personal by their shape, wherever they stand."""
 
-    detector: Annotated[str, AfterValidator(_detector)] = Field(description="The name of a built-in detector.")
+    detector: Annotated[str, AfterValidator(_detector)] | None = Field(
+        None, description="The name of a built-in detector; or else `regex` and `name`."
+    )
+    regex: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_shape)] | None = Field(
+        None,
+        description="A regular expression of your own, in the syntax of the `regex` module. It sees one string of "
+        "JSON, or the text of a record, as it reads once decoded. What is taken is the group named `value`, if there "
+        "is one, or all that matches.",
+    )
+    name: RuleName | None = Field(None, description="For `regex`: how it is counted, and what tokens say.")
+    validator: Validator | None = Field(
+        None,
+        description="For `regex`: the check digits that a value must have, by its letters and digits alone; see "
+        "python-stdnum.",
+    )
+    context: tuple[Annotated[str, Field(min_length=2, max_length=64)], ...] = Field(
+        (),
+        description="For `regex`: words of which one must stand within 64 bytes of the value, ignoring case, in the "
+        "record as it is written: in the text, or as the name of a key.",
+    )
+    slow: bool = Field(
+        False,
+        description="For `regex`: accept that each record that may match is looked at in full, where the expression "
+        "holds what cannot be searched for fast.",
+    )
     action: Literal[Action.REPLACE, Action.MASK, Action.HASH, Action.TRUNCATE, Action.ENCRYPT] = Field(
         Action.REPLACE, description="What is done with the value."
     )
@@ -177,6 +224,26 @@ class PatternRule(Settings):
     )
 
     @model_validator(mode="after")
+    def _says_what(self) -> Self:
+        if self.detector is None and self.regex is None:
+            refuse((("detector",), "is missing; write the name of a detector, or `regex` and `name`"))
+        if self.detector is not None:
+            for field in ("regex", "name", "validator", "context", "slow"):
+                if getattr(self, field):
+                    refuse(
+                        ((field,), "is for patterns with a `regex`, and this one has a `detector`; remove one of them")
+                    )
+        elif self.name is None:
+            refuse((("name",), "is missing; write how the pattern is to be called"))
+        elif self.name in DETECTORS:
+            refuse((("name",), "is that of a detector; write another one"))
+        elif self.min_confidence is not None:
+            refuse((("min_confidence",), "is for detectors; give a `regex` a `validator` or `context` words"))
+        if self.regex is not None:
+            _searchable(self.regex, slow=self.slow)
+        return self
+
+    @model_validator(mode="after")
     def _says_how(self) -> Self:
         if self.action is Action.TRUNCATE and self.truncate_to is None:
             known = ", ".join(f"`{each}`" for each in BY_DETECTOR if each in DETECTORS)
@@ -186,12 +253,12 @@ class PatternRule(Settings):
     @property
     def truncate_to(self) -> To | None:
         """What `truncate` leaves of what the detector finds."""
-        return BY_DETECTOR.get(self.detector)
+        return BY_DETECTOR.get(self.detector or "")
 
     @property
-    def name(self) -> str:
+    def called(self) -> str:
         """As it is counted, and as tokens name it."""
-        return self.detector
+        return self.detector or self.name or ""
 
 
 class DenyRule(Settings):

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from scrubbers.paths import folded
-from scrubbers.policy import Allow, Disable, KeepRule, KeyRule, Policy
+from scrubbers.policy import Allow, Disable, KeepRule, KeyRule, PatternRule, Policy
 from settings import Node, Problem, Settings, SettingsError, read, validate, validate_data
 
 PRESETS: Mapping[str, Path] = {path.stem: path for path in sorted(Path(__file__).with_name("presets").glob("*.yaml"))}
@@ -206,5 +206,4 @@ def _without(rule: Rule, where: str, disable: Disable, unused: set[tuple[str, in
 
 
 def _names(rule: Rule) -> Iterable[str]:
-    name = getattr(rule, "name", None)
-    return (name,) if isinstance(name, str) else ()
+    return [rule.called if isinstance(rule, PatternRule) else str(getattr(rule, "name", ""))]

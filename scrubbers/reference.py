@@ -17,7 +17,7 @@ from scrubbers.detectors.detector import Span
 from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, Encoding, decode, decode_mapped
 from scrubbers.matching import Unscrubbable
 from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
-from scrubbers.notations.json_document import Document, Member, parse
+from scrubbers.notations.json_document import Document, Member, documents
 from scrubbers.notations.quoted import BARE, quoted_key, value_at
 from scrubbers.plan import END, INTRODUCER, KEY, WHAT, Plan, Rule
 from scrubbers.splice import Finding, splice
@@ -27,7 +27,6 @@ Path: TypeAlias = tuple[bytes, ...]
 
 _ROUNDS = 12
 _COMMA = re.compile(rb"[ \t]*,[ \t]*").match
-_DOCUMENT = re.compile(rb'[{\[][ \t\r\n]*["{\[\]}0-9tfn-]')
 _MOST, _MOST_LEFT = 20_000, 1_000  # findings in one record, in the first round and later: more are no accident
 
 
@@ -82,7 +81,7 @@ class Reference:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._token, self._own = plan.token, plan.own_token
+        self._token, self._own_token = plan.token, plan.own_token
 
     def scrub(self, record: bytes) -> tuple[bytes, list[Rule]]:
         """The record made clean, and the rules that found something; raises Unscrubbable."""
@@ -93,6 +92,8 @@ class Reference:
                 break
             findings = [each for each in findings if record[each[0] : each[1]] != each[2]]
             counted += [rule for _, _, _, rule in findings if rule is not None]
+            # A pattern of the policy may look at anything: it looks again at what is left.
+            settled = settled and not (findings and self._plan.own)
             settled = settled and not any(
                 _beside(record, start, end) or (rule is not None and rule.partial) for start, end, _, rule in findings
             )
@@ -113,9 +114,9 @@ class Reference:
         self._unfold(View(record, range(len(record) + 1)), leaves, findings, kept)
         for leaf, hits in self._scan(leaves):
             if leaf.scalar:
-                self._scalar(leaf, hits, findings)
+                self._scalar(leaf, hits, findings, record)
             else:
-                self._text(leaf, hits, findings)
+                self._text(leaf, hits, findings, record)
         if len(findings) > _MOST:
             raise Unscrubbable("too many findings")
         return _longest(findings, kept)
@@ -130,17 +131,17 @@ class Reference:
             if view.literal and b"\\" in text:
                 pending.extend(self._decode(view, JSON, view.quotes))
                 continue
-            documents: list[Span] = []
+            inner: list[Span] = []
             if b"{" in text or b"[" in text:
                 hits = None
-                for document in _documents(text):
+                for document in documents(text):
                     if not document.broken:  # else it is text, too
-                        documents.append((document.start, document.end))
+                        inner.append((document.start, document.end))
                     hits = hits or _Hits(text, self._plan.scan(text + b"\n"))
                     self._document(view, document, hits, pending, leaves, findings, kept)
-            view.documents = documents
+            view.documents = inner
             leaves.append(view)
-            if any(b"\\" in part or b"%" in part for part in _between(text, documents)):
+            if any(b"\\" in part or b"%" in part for part in _between(text, inner)):
                 pending.extend(self._decoded(view))
 
     def _decoded(self, view: View) -> Iterator[View]:
@@ -277,9 +278,18 @@ class Reference:
         for number, found in hits.items():
             yield leaves[number], found
 
-    def _scalar(self, view: View, hits: list[tuple[int, int]], findings: list[Finding]) -> None:
+    def _scalar(self, view: View, hits: list[tuple[int, int]], findings: list[Finding], record: bytes) -> None:
         text = view.text + b"\n"
         for end, what in hits:
+            if what in self._plan.owns:
+                own, rule = self._plan.own[what - self._plan.owns.start]
+                if rule.applies(view.path) and any(
+                    low < end <= high for (low, high), _ in own.found(view.text, record, view.span)
+                ):
+                    findings.append(
+                        (*view.span(0, len(view.text)), view.quote(b'"' + rule.replace(view.text) + b'"'), rule)
+                    )
+                continue
             for find, rule, _ in self._plan.finders[what] if what < KEY and what not in self._plan.pieces else ():
                 span = find(text, end) if rule.applies(view.path) else None
                 if span is not None and span[0] == span[1]:
@@ -288,13 +298,19 @@ class Reference:
                     replacement = view.quote(b'"' + left + b'"')
                     findings.append((*view.span(0, len(view.text)), replacement, rule))
 
-    def _text(self, view: View, hits: list[tuple[int, int]], findings: list[Finding]) -> None:
+    def _text(self, view: View, hits: list[tuple[int, int]], findings: list[Finding], record: bytes) -> None:
         text = view.text + b"\n"  # finders look one byte beyond
         # In decoded text a backslash is one: the letter behind it is not that of an escape.
         shapes = text.replace(b"\\", b"\0") if view.depth else text
         covered = 0  # in the value of a key nothing more is to be found
+        own: dict[int, list[int]] = {}
         for end, what in hits:
-            if end > len(view.text) or end <= covered or _within(end - 1, view.documents):
+            if end > len(view.text) or end <= covered:
+                continue
+            if what in self._plan.owns:
+                own.setdefault(what - self._plan.owns.start, []).append(end)
+                continue
+            if _within(end - 1, view.documents):
                 continue
             if what >= KEY:
                 covered = self._text_key(view, text, end, findings)
@@ -305,10 +321,25 @@ class Reference:
                     span = find(shapes, end) if rule.applies(view.path) else None
                     if span is not None:
                         self._shape(view, text, span, rule, findings)
+        for number, ends in own.items():
+            self._own(view, text, number, ends, findings, record)
+
+    def _own(
+        self, view: View, text: bytes, number: int, ends: list[int], findings: list[Finding], record: bytes
+    ) -> None:
+        """What a pattern of the policy finds where its trigger reported; JSON in a text is looked at by itself."""
+        pattern, rule = self._plan.own[number]
+        if not rule.applies(view.path):
+            return
+        for (start, end), value in pattern.found(view.text, record, view.span):
+            at = bisect_right(ends, start)
+            inside = _around(start, view.documents)
+            if at < len(ends) and ends[at] <= end and not (inside and end <= inside[1]):
+                self._shape(view, text, value, rule, findings)
 
     def _shape(self, view: View, text: bytes, span: Span, rule: Rule, findings: list[Finding]) -> None:
         start, end = span[0], min(span[1], len(view.text))
-        if self._token.fullmatch(text, start, end) or in_token(self._own, text, start, end):
+        if self._token.fullmatch(text, start, end) or in_token(self._own_token, text, start, end):
             return  # final
         if start == end:
             raise Unscrubbable("pattern timed out")
@@ -354,7 +385,7 @@ class Reference:
                 break
         else:
             return 0
-        if in_token(self._own, text, end - 1, end):
+        if in_token(self._own_token, text, end - 1, end):
             return 0  # the name of a rule
         if self._token.match(text, at + (text[at : at + 1] in (b'"', b"'"))):
             return 0  # final
@@ -392,16 +423,6 @@ class Reference:
 _KEPT_TOKEN = re.compile(rb"[^\\\"'\s:=,;&]+\Z")
 _LONGEST_KEPT = 512  # an identifier in text that is longer is none
 _KEPT_VALUE = re.compile(rb"[^\\\"'\s:=,;&]+")
-
-
-def _documents(text: bytes) -> Iterator[Document]:
-    """The JSON objects and arrays that stand in a text, outermost only."""
-    first = _DOCUMENT.search(text)
-    while first is not None:
-        document = parse(text, first.start())
-        assert document is not None
-        yield document
-        first = _DOCUMENT.search(text, document.end)
 
 
 def _open_end(text: bytes, start: int) -> int:
@@ -462,6 +483,11 @@ class _Paths:
 
 def _nowhere(_place: int) -> Path:
     return ()
+
+
+def _around(at: int, spans: Sequence[Span]) -> Span | None:
+    number = bisect_right(spans, (at, 1 << 62)) - 1
+    return spans[number] if number >= 0 and at < spans[number][1] else None
 
 
 def _within(at: int, spans: Sequence[Span]) -> bool:

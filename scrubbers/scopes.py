@@ -97,8 +97,8 @@ def _first_patterns(rules: Sequence[PatternRule]) -> tuple[PatternRule, ...]:
     known: set[str] = set()
     first = []
     for rule in rules:
-        if rule.name not in known:
+        if rule.called not in known:
             first.append(rule)
         if not (rule.scope.include or rule.scope.exclude):
-            known.add(rule.name)
+            known.add(rule.called)
     return tuple(first)

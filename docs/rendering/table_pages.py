@@ -51,7 +51,7 @@ def told_events() -> list[type[events.Event]]:
 
 
 def detectors() -> str:
-    on = {rule.detector: rule.action for rule in load_policy().patterns}
+    on = {rule.called: rule.action for rule in load_policy().patterns}
     parts = [_detector(detector, on.get(detector.name)) for detector in DETECTORS.values()]
     return page(
         "Detectors",

@@ -1,10 +1,12 @@
 """JSON, tokenised with offsets: where keys, values and members begin and end. No recursion, so any depth goes."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scrubbers.detectors.detector import Span
 
+_DOCUMENT = re.compile(rb'[{\[][ \t\r\n]*["{\[\]}0-9tfn-]')
 _SPACE = rb"[ \t\r\n]*"
 _STRING = rb'"([^"\\\n]*(?:\\.[^"\\\n]*)*)"'
 _VALUE = rb"(?:" + _STRING + rb"|([-+.0-9A-Za-z]+)|[{\[])"
@@ -52,6 +54,16 @@ class _Open:
     members: list[Member] | None
     key: Span = (0, 0)
     key_path: tuple[bytes, ...] = ()
+
+
+def documents(text: bytes) -> Iterator[Document]:
+    """The JSON objects and arrays that stand in a text, outermost only."""
+    first = _DOCUMENT.search(text)
+    while first is not None:
+        document = parse(text, first.start())
+        assert document is not None
+        yield document
+        first = _DOCUMENT.search(text, document.end)
 
 
 def parse(text: bytes, at: int = 0) -> Document | None:

@@ -43,7 +43,7 @@ class Suggestion:
 
 def suggestions(observed: Observation, policy: Policy) -> list[Suggestion]:
     """At most MAX_SUGGESTIONS, the likely ones first, each by how many records it would touch."""
-    listed = {rule.detector for rule in policy.patterns}
+    listed = {rule.called for rule in policy.patterns}
     naming = _Naming(observed)
     found: list[Suggestion] = []
     for place, seen in places(observed.seen):

@@ -235,7 +235,8 @@ def _by_name(policy: Policy) -> dict[str, Rule]:
     named: list[tuple[str, Rule]] = [
         (f"key:{name}", rule.model_copy(update={"names": (name,)})) for rule in policy.keys for name in rule.names
     ]
-    named += [(rule.name, rule) for rules in (policy.patterns, policy.deny) for rule in rules]
+    named += [(rule.called, rule) for rule in policy.patterns]
+    named += [(rule.name, rule) for rule in policy.deny]
     return dict(reversed(named))
 
 

@@ -79,7 +79,7 @@ POLICIES: dict[str, Policy] = {
             {"detector": "email", "allow": {"values": ["BOB@x.io"]}, "scope": {"exclude": ["user", "b"]}},
             {"detector": "email", "action": "mask", "scope": {"include": ["a"]}},
             {"detector": "ipv4", "mode": "observe"},
-            *(each.model_dump() for each in _default.patterns if each.name not in ("email", "ipv4")),
+            *(each.model_dump() for each in _default.patterns if each.called not in ("email", "ipv4")),
         ],
         "deny": [
             {"name": "signs", "values": ["hunter2", "x.io", "7623", "é!", "xyz", "app:h"]},
@@ -97,6 +97,20 @@ POLICIES: dict[str, Policy] = {
         "patterns": [each.model_dump() for each in _default.patterns],
         "keep": [{"names": ["*_id", "msg.*"], "shape": r"[0-9a-f-]{7,40}|[a-z]+@x\.io"}],
         "hash": _KEY,
+    }),
+    # Patterns that the policy brings along: with guards, context, check digits, groups, by path; and slow ones.
+    "own": Policy.model_validate({
+        "keys": [{"names": ["email"]}, {"names": ["token"], "action": "replace"}],
+        "patterns": [
+            {"name": "bob", "regex": r"\bb[o0]b@\w+\b"}, {"name": "number", "regex": r"(?<![0-9])[0-9]{4}(?![0-9])"},
+            {"name": "hunter", "regex": r"(?i)hunter\d", "action": "mask"},
+            {"name": "hex", "regex": r"[0-9a-f]{4,12}\b", "context": ["user", "order"], "validator": "luhn"},
+            {"name": "member", "regex": r"[a-z]+\W+(?P<value>x\.?yz|null|é+)", "scope": {"exclude": ["b"]}},
+            {"name": "twice", "regex": r"([a-z]{3,})[^a-z]+\1", "slow": True},
+            {"name": "ends", "regex": r"^\S{3}:|.{2}\s\S$", "allow": {"shapes": [r"h.*"]}},
+            *(each.model_dump() for each in _default.patterns if each.called != "phone"),
+        ],
+        "keep": [each.model_dump() for each in _default.keep],
     }),
     # What is kept may hold more than digits: other ways through the engine.
     "keeps": Policy.model_validate({

@@ -40,7 +40,7 @@ def test_strict_has_all_that_the_others_have() -> None:
     strict = load_policy(PRESETS["strict"])
     others = [load_policy(path) for name, path in PRESETS.items() if name != "strict"]
     assert names(strict) >= set().union(*map(names, others))
-    assert {rule.name for rule in strict.patterns} == set(DETECTORS)
+    assert {rule.called for rule in strict.patterns} == set(DETECTORS)
 
 
 def test_strict_takes_what_is_called_like_something_personal() -> None:
@@ -52,7 +52,7 @@ def test_strict_takes_what_is_called_like_something_personal() -> None:
 
 
 def test_secrets_only_has_every_detector_of_secrets_and_none_of_people() -> None:
-    only = {rule.name for rule in load_policy(PRESETS["secrets-only"]).patterns}
+    only = {rule.called for rule in load_policy(PRESETS["secrets-only"]).patterns}
     assert only >= {detector.name for detector in secrets.DETECTORS}
     assert not only & {"email", "phone", "payment_card", "iban", "us_ssn", "ipv4"}
 
@@ -104,7 +104,7 @@ def test_among_those_that_it_extends_the_first_decides(tmp_path: Path) -> None:
 
 def test_a_rule_that_stands_twice_is_there_once(tmp_path: Path) -> None:
     policy = load_policy(write(tmp_path / "p.yaml", "extends: [gdpr, pci]\n"))
-    assert [rule.name for rule in policy.patterns].count("jwt") == 1
+    assert [rule.called for rule in policy.patterns].count("jwt") == 1
 
 
 def test_what_is_disabled_is_not_taken_over(tmp_path: Path) -> None:
@@ -121,7 +121,10 @@ def test_what_is_disabled_is_not_taken_over(tmp_path: Path) -> None:
         )
     )
     assert names(load_policy()) - names(policy) == {"email", "dob"}
-    assert {rule.name for rule in load_policy().patterns} - {rule.name for rule in policy.patterns} == {"email", "ipv4"}
+    assert {rule.called for rule in load_policy().patterns} - {rule.called for rule in policy.patterns} == {
+        "email",
+        "ipv4",
+    }
     assert len(policy.keep) == len(load_policy().keep) - 1
     scrubbed = Scrubber(policy).scrub(b'{"email":"bob@x.io","phone":"1"}\n')
     assert scrubbed.body == b'{"email":"bob@x.io"}\n'

@@ -1,6 +1,7 @@
 """What the rules of a policy mean: precedence, values allowed or denied, confidence, scopes, rules that only count."""
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -379,3 +380,138 @@ class TestObserve:
         scrubbed = Scrubber(policy).scrub(block)
         assert scrubbed.body is block
         assert scrubbed.findings == {("key:email", "observe"): 1, ("ipv4", "observe"): 1}
+
+
+class TestOwnPatterns:
+    STAFF = ({"name": "staff", "regex": r"\bEMP-?\d{5}\b"},)
+
+    @pytest.mark.parametrize(
+        ("text", "left"),
+        [
+            ("by EMP12345, EMP-54321.", "by [REDACTED:staff], [REDACTED:staff]."),
+            ("TEMP12345 EMP1234 EMP123456", "TEMP12345 EMP1234 EMP123456"),
+            ("one\nEMP12345", "one\n[REDACTED:staff]"),
+            ("user [EMP12345] é EMP12345", "user [[REDACTED:staff]] é [REDACTED:staff]"),
+            ("/?x=EMP%31%32345&y=1", "/?x=[REDACTED:staff]&y=1"),
+        ],
+    )
+    def test_a_pattern_finds_in_text_in_json_and_encoded(self, text: str, left: str) -> None:
+        by = scrubber(patterns=self.STAFF)
+        for record in ({"m": text}, {"l": [{"x": text}, 1]}, {"log": json.dumps({"m": text})}):
+            clean = json.loads(by.scrub(json.dumps(record).encode() + b"\n").body)
+            assert clean == json.loads(
+                json.dumps(record)
+                .replace(json.dumps(text)[1:-1], json.dumps(left)[1:-1])
+                .replace(json.dumps(json.dumps(text)[1:-1])[1:-1], json.dumps(json.dumps(left)[1:-1])[1:-1])
+            )
+        if "\n" not in text:
+            assert by.scrub(text.encode() + b"\n").body.decode() == left + "\n"
+
+    def test_plain_json_and_text_are_decided_on_the_fast_path(self) -> None:
+        by = scrubber(patterns=self.STAFF)
+        assert by.scrub(b'{"m":"by EMP12345 ok","n":[1,"EMP54321"]}\nby EMP12345 ok\n').deep == 0
+
+    def test_a_number_becomes_a_string(self) -> None:
+        by = scrubber(patterns=[{"name": "code", "regex": r"\b77\d{4}\b"}])
+        assert by.scrub(b'{"a":771234,"b":[771234,1],"c":"x 771234"}\n').body == (
+            b'{"a":"[REDACTED:code]","b":["[REDACTED:code]",1],"c":"x [REDACTED:code]"}\n'
+        )
+
+    def test_only_the_group_value_is_taken_if_there_is_one(self) -> None:
+        rule = {"name": "room", "regex": r"room (?P<value>\d+)( of|,)", "action": "mask", "keep_last": 1}
+        assert became("room 1234, room 99 of", patterns=[rule]) == "room ***4, room *9 of"
+
+    def test_check_digits(self) -> None:
+        rule = {"name": "imei", "regex": r"\b\d{2}-?\d{6}-?\d{6}-?\d\b", "validator": "luhn"}
+        assert became("490154203237518 and 49-015420-323751-9", patterns=[rule]) == (
+            "[REDACTED:imei] and 49-015420-323751-9"
+        )
+
+    def test_a_context_word_stands_near_in_text_or_is_the_key(self) -> None:
+        by = scrubber(patterns=[{"name": "badge", "regex": r"\b\d{6}\b", "context": ["badge", "Ausweis"]}])
+        far = b"x" * 70
+        for record, taken in (
+            (b"badge no. 123456", True), (b"123456 is the Badges number", True), (b"zbadge 123456", False),
+            (b"badge " + far + b" 123456", False), (b'{"badgeNumber":"123456"}', True), (b'{"n":"123456"}', False),
+            (b'{"n":"123456","ausweis":1}', True),
+        ):  # fmt: skip
+            assert (b"[REDACTED:badge]" in by.scrub(record + b"\n").body) is taken
+
+    def test_a_token_is_no_context_and_is_not_looked_at(self) -> None:
+        rules = [{"name": "badge", "regex": r"\b\d{6}\b|REDACTED", "context": ["email"]}, {"detector": "email"}]
+        by = scrubber(patterns=rules)
+        once = by.scrub(b"bob@x.io 123456\n").body
+        assert once == b"[REDACTED:email] 123456\n"
+        assert by.scrub(once).body is once
+
+    def test_it_sees_one_string_at_a_time(self) -> None:
+        by = scrubber(patterns=[{"name": "all", "regex": r"^x+y.*z$"}])
+        assert by.scrub(b'{"a":"xyz","b":"axyz","c":"xyza","d":"xx"}\n').body == (
+            b'{"a":"[REDACTED:all]","b":"axyz","c":"xyza","d":"xx"}\n'
+        )
+
+    def test_what_it_sees_once_something_else_is_gone_goes_too(self) -> None:
+        by = scrubber(patterns=[{"name": "code", "regex": r"(?<!@\S+ )\b\d{6}\b"}, {"detector": "email"}])
+        once = by.scrub(b"bob@x.io 123456\n")
+        assert once.body == b"[REDACTED:email] [REDACTED:code]\n"
+
+    def test_allowed_denied_and_kept_hold_for_it_as_for_detectors(self) -> None:
+        policy = {
+            "patterns": [{"name": "staff", "regex": r"EMP\d{5}", "allow": {"values": ["EMP00000"]}}],
+            "allow": {"shapes": ["EMP9.*"]},
+            "keep": [{"names": ["job"], "shape": r"EMP\d+"}],
+        }
+        assert became("EMP00000 EMP91234 EMP12345 job=EMP12345", **policy) == (
+            "EMP00000 EMP91234 [REDACTED:staff] job=EMP12345"
+        )
+
+    def test_slow_ones_find_the_same_by_the_reference_path(self) -> None:
+        rule = {"name": "twice", "regex": r"\b(\w{3,})=\1\b", "slow": True}
+        by = scrubber(patterns=[rule])
+        scrubbed = by.scrub(b'{"m":"abc=abc abc=abd"}\nxyz=xyz\nabc\n')
+        assert scrubbed.body == b'{"m":"[REDACTED:twice] abc=abd"}\n[REDACTED:twice]\nabc\n'
+        assert scrubbed.deep == 2
+
+    def test_one_that_takes_for_ever_puts_its_records_in_quarantine_and_holds_nobody_up(self) -> None:
+        by = scrubber(patterns=[{"name": "bad", "regex": r"(?:a|aa)+xy!(?= \d)"}])
+        block = b"fine\n" + b"".join(b"a" * (40 + n) + b"xy! \n" for n in range(200)) + b"also fine\n"
+        started = time.process_time()
+        scrubbed = by.scrub(block)
+        assert time.process_time() - started < 10
+        assert scrubbed.body.startswith(b"fine\n")
+        assert scrubbed.body.endswith(b"also fine\n")
+        assert {each.reason for each in scrubbed.quarantined} == {"pattern timed out"}
+
+    @pytest.mark.parametrize(
+        ("rule", "wrong"),
+        [
+            ({"name": "a", "regex": "(abc"}, "patterns[0].regex: is not a regular expression (missing )"),
+            ({"name": "a", "regex": r"\d*"}, "patterns[0].regex: has nothing to look for; write at least 3 characters"),
+            (
+                {"name": "a", "regex": r"(abc)\1"},
+                "patterns[0].regex: holds a reference to a group, which cannot be sea",
+            ),
+            ({"name": "a", "regex": "(?r)abcd"}, "patterns[0].regex: searches backwards, and that cannot be searched"),
+            ({"regex": "abcd"}, "patterns[0].name: is missing; write how the pattern is to be called"),
+            ({"name": "a"}, "patterns[0].detector: is missing; write the name of a detector, or `regex` and `name`"),
+            ({"name": "email", "regex": "abcd"}, "patterns[0].name: is that of a detector; write another one"),
+            ({"detector": "email", "regex": "abcd"}, "patterns[0].regex: is for patterns with a `regex`, and this one"),
+            (
+                {"detector": "email", "context": ["ab"]},
+                "patterns[0].context: is for patterns with a `regex`, and this o",
+            ),
+            (
+                {"name": "a", "regex": "abcd", "min_confidence": "shape"},
+                "patterns[0].min_confidence: is for detectors;",
+            ),
+            ({"name": "a", "regex": "abcd", "action": "truncate"}, "patterns[0].action: can be `truncate` for `"),
+        ],
+    )
+    def test_what_is_wrong_with_one_is_told_with_the_mend(self, rule: dict[str, Any], wrong: str) -> None:
+        with pytest.raises(SettingsError) as caught:
+            loads(json.dumps({"patterns": [rule]}), Policy, name="p.yaml")
+        assert str(caught.value).startswith(f"p.yaml:1: {wrong}")
+
+    def test_one_that_is_too_large_is_refused_when_it_is_compiled(self) -> None:
+        with pytest.raises(SettingsError, match=r"patterns\.big\.regex: is too large to be looked for"):
+            scrubber(patterns=[{"name": "big", "regex": r"x(?:(?:[ab][xy]?c|[bd]{2,9}){20}e){20,32}y"}])
