@@ -43,6 +43,8 @@ generate: env  ## write every generated file anew
 bench: env  ## the benchmarks, one table each
 	$(BIN)/python -m bench.scrub
 	$(BIN)/python -m bench.detectors
+	$(BIN)/python -m bench.sources
+	$(BIN)/python -m bench.record
 	$(BIN)/python -m bench.pipeline
 
 clean:

@@ -75,8 +75,11 @@ json_lines = st.builds(
 )
 # Pieces that are nearly JSON when put together: whatever fools `decode_lines` is among these.
 nearly_json = [b"{", b"}", b"[", b"]", b",", b":", b'"', b'"a"', b"\\", b"1", b"-", b"0", b".", b"e9", b"true", b"NaN"]
+times = [b"2026-09-21T10:00:00Z", b"2026-09-21 10:00:00", b"1669852800", b"-1.5E+3", b"tame", b"fine", b"nil"]
 odd = [b" ", b"\t", b"\r", b"\x00", b"\x7f", b"\xff", b"\xc3", b"\xc3\xa9", b"\xef\xbb\xbf", b"\\ud83d", b"\\u00e9"]
-pieces = st.sampled_from([*nearly_json, *odd, b"1e999", b"{}", b"[]", b"text", b"\xed\xa0\x80", b"\xe2\x80\xa8"])
+pieces = st.sampled_from(
+    [*nearly_json, *times, *odd, b"1e999", b"{}", b"[]", b"text", b"\xed\xa0\x80", b"\xe2\x80\xa8"]
+)
 garbage = st.lists(pieces, max_size=8).map(b"".join) | st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b""))
 lines = st.one_of(json_lines, json_lines.map(lambda line: line + b"\r"), garbage, st.text(max_size=20).map(str.encode))
 lines = lines.map(lambda line: line.replace(b"\n", b""))
@@ -94,6 +97,9 @@ blocks = st.one_of(
 @example([b"", b"", b""], False)
 @example([b'{"a":"\xff"}'], False)
 @example([b"a\x7fb", b"c"], False)
+@example([b"a", b"", b"b"], True)
+@example([b"12 ", b"2026-09-21 5"], True)
+@example([b"a", b"\xff"], True)
 def test_every_line_becomes_valid_json_and_keeps_its_bytes(block: list[bytes], with_heads: bool) -> None:
     heads = [head(index) for index in range(len(block))] if with_heads else None
     records = stored(b"".join(line + b"\n" for line in block), heads)
@@ -109,6 +115,17 @@ def test_a_line_is_stored_the_same_whatever_stands_beside_it(block: list[bytes])
     """The block's fast path and the lines' own path agree."""
     alone = b"".join(stored(line + b"\n") for line in block)
     assert stored(b"".join(line + b"\n" for line in block)) == alone
+
+
+@pytest.mark.parametrize("with_heads", [False, True])
+@pytest.mark.parametrize(
+    "kinds", [[b"text %d"], [b"text %d", b'{"n":%d}'], [b"%d"], [b"a\x7f%d", b"b%d"], [b"%d \xff", b"c%d"]]
+)
+def test_a_large_body_is_stored_like_its_lines(kinds: list[bytes], with_heads: bool) -> None:
+    block = [kinds[number % len(kinds)] % number + b"." * (number % 90) * (len(kinds) > 1) for number in range(5000)]
+    heads = [head(number) for number in range(len(block))]
+    alone = [stored(line + b"\n", [heads[at]] if with_heads else None) for at, line in enumerate(block)]
+    assert stored(b"".join(line + b"\n" for line in block), heads if with_heads else None) == b"".join(alone)
 
 
 @pytest.mark.parametrize(
