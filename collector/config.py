@@ -195,17 +195,19 @@ def load(path: str | Path, *, env: Mapping[str, str] | None = None) -> Config:
         raise SettingsError([*error.problems, *_wrong_in_policy(root, Path(path).parent)]) from None
     if config.policy is None:
         return config
-    return config.model_copy(update={"policy": Path(path).parent / config.policy})
+    from scrubbers.policy_file import path_of  # takes long
+
+    return config.model_copy(update={"policy": path_of(str(config.policy), Path(path).parent)})
 
 
 def _wrong_in_policy(root: Node, folder: Path) -> tuple[Problem, ...]:
-    from scrubbers import load_policy  # takes long, and is wanted only here
+    from scrubbers.policy_file import path_of, read_policy  # takes long, and is wanted only here
 
     named = dict(root.children()).get("policy")
     if named is None or named.unknown or not isinstance(named.value, str):
         return ()
     try:
-        load_policy(folder / named.value)
+        read_policy(path_of(named.value, folder))
     except SettingsError as error:
         return error.problems
     return ()

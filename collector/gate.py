@@ -1,7 +1,8 @@
 """The gate: recovers the spool, starts workers and the shipping process, keeps them alive, drains them, reports.
 
 SIGTERM and SIGINT drain: sources stop, what was read is committed, sealed and, if the stores answer, shipped; the rest
-stays in the spool for the next start. A second one ends at once. SIGHUP loads the policy anew, in all workers or none.
+stays in the spool for the next start. A second one ends at once. SIGHUP, or a change of its files, loads the
+policy anew, in all workers or none.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import uvloop
 
 from collector import events, telemetry
 from collector.config import Config
+from collector.policy_files import PolicyFiles
 from collector.process import (
     Channel,
     Drain,
@@ -37,7 +39,7 @@ from collector.shipping import ship
 from collector.sources.file import FileOptions
 from collector.spool import Ledger, Recovered, SpoolError, SpoolRefused, recover
 from collector.worker import WorkerTask, work
-from scrubbers import Policy, Scrubber, load_policy
+from scrubbers import Policy, Scrubber
 from settings import SettingsError
 
 GRACE_SECONDS = 25.0  # for the whole drain: Kubernetes kills after 30
@@ -69,9 +71,10 @@ def run(config: Config, *, once: bool = False, report: Callable[[Summary], None]
     """
     log = config.telemetry.log
     events.configure_logs(log.level, log.format)
-    policy = load_policy(config.policy)
+    files = PolicyFiles(config.policy)
+    policy = files.load()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(Gate(config, policy, once).run(report))
+        return runner.run(Gate(config, policy, once, files).run(report))
 
 
 class Child:
@@ -123,8 +126,9 @@ class Child:
 class Gate:
     """One run of the gate."""
 
-    def __init__(self, config: Config, policy: Policy, once: bool) -> None:
+    def __init__(self, config: Config, policy: Policy, once: bool, policy_files: PolicyFiles) -> None:
         self._config, self._policy, self._once = config, policy, once
+        self._policy_files = policy_files
         self._telemetry = config.spool.directory / "telemetry"
         files = any(isinstance(options, FileOptions) for options in config.sources.values())
         count = config.workers if files else 1  # stdin cannot be shared
@@ -194,7 +198,7 @@ class Gate:
         workers: asyncio.Future[Any] = asyncio.gather(*map(self._keep, self._workers))
         shipper: asyncio.Future[Any] = asyncio.ensure_future(self._keep(self._shipper))
         stopping: asyncio.Future[Any] = asyncio.ensure_future(self._stopping.wait())
-        beside = [stopping, asyncio.ensure_future(self._announce()), asyncio.ensure_future(self._reload())]
+        beside = [stopping, *map(asyncio.ensure_future, (self._announce(), self._reload(), self._watch()))]
         try:
             await asyncio.wait({workers, shipper, stopping}, return_when=asyncio.FIRST_COMPLETED)
             self._stopping.set()
@@ -268,12 +272,12 @@ class Gate:
         events.GateStarted(version("sluicegate"), len(self._workers), self._policy.fingerprint, where).emit()
 
     async def _reload(self) -> None:
-        """On each hang-up: read the policy and try it here, then have all workers use it."""
+        """On each hang-up or change of its files: read the policy and try it here, then have all workers use it."""
         while True:
             await self._hangups.wait()
             self._hangups.clear()
             try:
-                policy = await asyncio.to_thread(load_policy, self._config.policy)
+                policy = await asyncio.to_thread(self._policy_files.load)
                 await asyncio.to_thread(Scrubber, policy)
             except (SettingsError, ValueError, OSError) as error:
                 events.PolicyRefused(str(error)).emit()
@@ -288,6 +292,11 @@ class Gate:
                 worker.send(Reload(policy))
             if await self._in_force():
                 events.PolicyReloaded(policy.fingerprint).emit()
+
+    async def _watch(self) -> None:
+        while True:
+            await self._policy_files.changed()
+            self._hang_up()
 
     async def _in_force(self) -> bool:
         """Wait until all workers scrub by the policy; False if another one is asked for meanwhile."""

@@ -39,9 +39,9 @@ def load_policy(path: Path | str | None = None) -> Policy:
     return read_policy(path_of(str(path or "default"))).policy
 
 
-def path_of(name: str) -> Path:
-    """The file of a preset, or the file with this name."""
-    return PRESETS.get(name, Path(name))
+def path_of(name: str, folder: Path | None = None) -> Path:
+    """The file of a preset, or the file with this name; a relative one begins at `folder`."""
+    return PRESETS.get(name, (folder or Path()) / name)
 
 
 @dataclass(slots=True)

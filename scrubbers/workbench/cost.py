@@ -72,7 +72,7 @@ def rules(policy: Policy) -> list[tuple[str, Policy]]:
     """The rules that are measured, each as a policy of its own."""
     names = sum(len(rule.names) for rule in policy.keys)
     found = [(f"keys ({names} names)", _with(policy, keys=policy.keys))] if policy.keys else []
-    found += [(rule.name, _with(policy, patterns=(rule,))) for rule in policy.patterns]
+    found += [(rule.called, _with(policy, patterns=(rule,))) for rule in policy.patterns]
     return found + [(f"{rule.name} ({len(rule.values)} values)", _with(policy, deny=(rule,))) for rule in policy.deny]
 
 

@@ -202,6 +202,26 @@ def test_a_new_policy_takes_effect_in_all_workers(gate: Gate) -> None:
     assert [bodies[f"r{number:06}x"].get("nickname") for number in range(16)] == ["zorro"] * 8 + [None] * 8
 
 
+def test_a_file_that_the_policy_extends_takes_effect_when_it_changes(gate: Gate) -> None:
+    base = gate.policy.with_name("base.yaml")
+    base.write_text("keys: [{names: [email]}]\n")
+    gate.policy.write_text("extends: base.yaml\n")
+    gate.settings["policy"] = str(gate.policy)
+    gate.start()
+    base.write_text("keys: [{names: [email, {}]}]\n")  # a bad one never replaces a good one
+    assert "base.yaml:1" in gate.event("PolicyRefused")["message"]
+    base.write_text("keys: [{names: [email, nickname]}]\n")
+    fingerprint = gate.event("PolicyReloaded")["fingerprint"]
+    assert gate.metric("sluicegate_policy_info", fingerprint=fingerprint) == 1
+    assert gate.metric("sluicegate_policy_reloads_total", outcome="applied") == 1
+    assert gate.metric("sluicegate_policy_reloads_total", outcome="refused") == 1
+    (gate.inputs / "app.log").write_text(NICKNAME % 1)
+    gate.reaches(1, "sluicegate_records_received_total")
+    assert gate.stop() == 0
+    gate.conserved()
+    assert b"zorro" not in b"".join(gate.stored())
+
+
 @pytest.mark.parametrize("broken", ["keys: [{names: [email", "keys: 7\n", None], ids=["yaml", "type", "gone"])
 def test_a_bad_policy_is_refused_and_the_old_one_goes_on(gate: Gate, broken: str | None) -> None:
     gate.policy.write_text("keys: [{names: [nickname]}]\n")
