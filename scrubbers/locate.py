@@ -8,19 +8,22 @@ exactly as the reference path would (property-tested).
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from operator import itemgetter
 
 from scrubbers.actions import in_token
-from scrubbers.encodings import decode
+from scrubbers.encodings import MAX_DEPTH, decode, embedded, readings
 from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
-from scrubbers.plan import END, GUARDED, INTRODUCER, KEY, WHAT, Hit, Plan, Rule
+from scrubbers.plan import BASE64, END, GUARDED, KEY, WHAT, Hit, Plan, Rule
 from scrubbers.splice import Finding, standing
 
 # A JSON member behind its name, up to the next or to the closing brace. What begins with `[` may be a token.
 _MEMBER = re.compile(rb'"[ \t]*:[ \t]*(?:"(?!\[)[^"\\\n]*"|[-+.0-9A-Za-z]+)(?:[ \t]*,[ \t]*|(?=[ \t]*\}))').match
 _MEMBER_VALUE = re.compile(rb'"[ \t]*:[ \t]*("[^"\\\n]*"|[-+.0-9A-Za-z]+)(?:[ \t]*,[ \t]*|(?=[ \t]*\}))').match
 _INNER_MEMBER = re.compile(rb'\\"[ \t]*:[ \t]*(\\"[^"\\\n]*\\"|[-+.0-9A-Za-z]+)(?:[ \t]*,[ \t]*|(?=[ \t]*\}))').match
+_start = itemgetter(0)
 _COLON = re.compile(rb"\"\s*[:=]").match
 _QUOTED = re.compile(rb"'\s*[:=]|%").match
+_MAY_BE_ENCODED = re.compile(rb"[%&\x80-\xff]").search
 _KEEP_WINDOW = 128
 _HEX = b"0123456789abcdefABCDEF-"
 _AROUND_KEY = b"\\\"' \t"
@@ -36,6 +39,7 @@ _LETTERS_COLON = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 _PORT = re.compile(rb":[0-9]{1,5}(?=[ \"\n,;)/])").match
 _NOT_GOING_ON = frozenset(b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"-[{')
 _BEFORE_KEY = frozenset(b"{,")
+_BASE64_SIGNS = _ALNUM | frozenset(b"+/_-=")
 _ENDS = frozenset(b"} \t")  # behind the last member of an object; behind a comma white space is covered
 _ESCAPED_SPACE = (b"\\n", b"\\r", b"\\t")
 _LONGEST_KEY = 96
@@ -69,7 +73,7 @@ class Locator:
         for pattern, _ in self._plan.own:
             doubts += _in_records_with(findings, text, pattern.missed)
         if coded:
-            self._decode(text, coded, doubts)
+            self._decode(text, [hit >> END for hit in coded if not _seen(text, hit, findings)], doubts)
         if doubts:
             findings, doubts = _without_doubtful(text, findings, doubts)
         return findings, doubts
@@ -104,8 +108,8 @@ class Locator:
                 else:
                     found((start, covered, b"", rule))
                 continue
-            if what == INTRODUCER:
-                coded.append(end)
+            if what <= BASE64:
+                coded.append(hit)
                 continue
             looking = guarded.get(text[end - 6] << 8 | text[end - 1], ()) if what == GUARDED else finders[what]
             for find, rule, token in looking:
@@ -121,9 +125,7 @@ class Locator:
         """A JSON key that ends at `end`, and is not plainly a personal member; tells how far it was covered."""
         match = _MEMBER_VALUE(text, end)
         if match is None:
-            if _COLON(text, end):
-                doubts.append(end)
-            return 0
+            return _doubt(text, end, doubts) if _COLON(text, end) else 0
         start = text.rfind(b'"', max(0, end - _LONGEST_KEY), end)
         return self._decide(text, start, start + 1, end, match, b'"', findings, doubts)
 
@@ -132,8 +134,7 @@ class Locator:
         match = _INNER_MEMBER(text, end)
         start = text.rfind(b'"', max(0, end - _LONGEST_KEY), end) - 1
         if match is None or start <= 0 or text[start] != 0x5C:
-            doubts.append(end)
-            return 0
+            return _doubt(text, end, doubts)
         return self._decide(text, start, start + 2, end, match, b'\\"', findings, doubts)
 
     def _decide(
@@ -152,18 +153,17 @@ class Locator:
         number = None if b"[" in name else self._names.decide(last)
         if number is None:
             if start < 0 or b"[" in name or self._names.may_end(last):
-                doubts.append(end)
+                return _doubt(text, end, doubts)
             return 0
         if start <= 0 or text[start - 1] not in _BEFORE_KEY:
-            doubts.append(end)
-            return 0
+            return _doubt(text, end, doubts)
         covered = match.end()
         value = match[1].removeprefix(quote).removesuffix(quote)
         if self._token.fullmatch(value):
             return covered  # final
         rule = self._rules[number]
         if not rule.delete:
-            if b"%" in value:
+            if _MAY_BE_ENCODED(value):
                 doubts.append(end)  # the token is that of the value once it is decoded
             elif value and (replacement := rule.replace(value)) != value:
                 findings.append((*match.span(1), quote + replacement + quote, rule))
@@ -245,7 +245,7 @@ class Locator:
             if text[end] == 0x5C and text[end + 1] == 0x22:
                 return self._inner_member(text, end, findings, doubts)
             if text[end] == 0x5C or _QUOTED(text, end):
-                doubts.append(end)
+                return _doubt(text, end, doubts)
             return 0
         if in_token(self._own, text, end - 1, end):
             return 0  # the name of a rule
@@ -255,23 +255,20 @@ class Locator:
             if number is not None:
                 break
             if self._names.may_end(last):
-                doubts.append(end)
-                return 0
+                return _doubt(text, end, doubts)
         else:
             return 0
         at = assign.end()
         if self._token.match(text, at):
             return 0  # final
         if text[at] in b"\"'\\{[<":
-            doubts.append(at)
-            return 0
+            return _doubt(text, at, doubts)
         span = bare_value(text, at, name, end - len(name), assign[1])
         if span is None:
             return 0
         value = text[at : span[1]]
-        if text[span[1]] == 0x5C or b"\\" in value or b"%" in value or b'"' in value:
-            doubts.append(at)
-            return 0
+        if text[span[1]] == 0x5C or b"\\" in value or b'"' in value or _MAY_BE_ENCODED(value):
+            return _doubt(text, at, doubts)
         rule = self._rules[number]
         if (replacement := rule.replace(value)) != value:
             findings.append((*span, replacement, rule))
@@ -289,17 +286,42 @@ class Locator:
                 continue
             start = text.rfind(b"\n", 0, at) + 1
             reached = text.find(b"\n", at)
-            plain = decode(text[start:reached])
+            plain = _says(text[start:reached])
             if plain is None:
                 doubts.append(start)
                 continue
             starts.append(start)
             offsets.append(size)
             side.append(plain)
-            side.append(b"\n")
-            size += len(plain) + 1
+            size += len(plain)
         seen = self._plan.scan(b"".join(side)) if side else []
-        doubts += [starts[bisect_right(offsets, (hit >> END) - 1) - 1] for hit in seen if hit & WHAT != INTRODUCER]
+        doubts += [starts[bisect_right(offsets, (hit >> END) - 1) - 1] for hit in seen if hit & WHAT > BASE64]
+
+
+def _seen(text: bytes, hit: Hit, findings: list[Finding]) -> bool:
+    """Whether what is encoded there is base64 in the middle of a finding, as in a token: it goes with that."""
+    end = hit >> END
+    if hit & WHAT != BASE64:
+        return False
+    at = bisect_right(findings, end, key=_start) - 1
+    return at >= 0 and findings[at][1] > end and text[findings[at][1]] not in _BASE64_SIGNS
+
+
+def _doubt(text: bytes, at: int, doubts: list[int]) -> int:
+    """The record there is doubtful; nothing more of it needs to be looked at here, so it is covered to its end."""
+    doubts.append(at)
+    return text.find(b"\n", at)
+
+
+def _says(record: bytes) -> bytes | None:
+    """What a record says when it is decoded, reading by reading, in lines; None if it is encoded too deep."""
+    texts = list(readings(record))
+    if len(texts) >= MAX_DEPTH and decode(record) is None:
+        return None
+    for text in (record, *texts):
+        for _, _, plain in embedded(text):
+            texts += (plain, *readings(plain))
+    return b"\n".join((*texts, b""))
 
 
 def _apart(text: bytes, start: int, end: int, rule: Rule) -> bool:

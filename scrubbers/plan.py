@@ -20,6 +20,7 @@ from scrubbers.actions import Action, Canonical, Replacer, label, own_tokens, re
 from scrubbers.detectors import DETECTORS
 from scrubbers.detectors.detector import Confidence, Find, Span, Trigger
 from scrubbers.emission import emit
+from scrubbers.encodings import BASE64_INTRODUCER, INTRODUCERS
 from scrubbers.matching import Budget, Matcher, Unscrubbable
 from scrubbers.own_patterns import OwnPattern
 from scrubbers.paths import Names
@@ -31,12 +32,9 @@ Hit: TypeAlias = int  # the end of the report << END | what was seen, one of:
 END = 20
 WHAT = (1 << END) - 1
 INTRODUCER = 0  # something encoded: the record is decoded and scanned again
-GUARDED = 1  # one of the guarded shapes; from here to KEY: index into Plan.finders
+BASE64 = 1  # so, too, where base64 begins; up to here nothing is personal yet
+GUARDED = 2  # one of the guarded shapes; from here to KEY: index into Plan.finders
 KEY = 1 << 18  # and above: a spelling of a personal key's last segment
-
-# What tells that something is encoded, by the rare byte in it: JSON escapes (`\/` of a URL, `\n` before what a guarded
-# shape begins with), percent-encoding. No introducer in a record: decoding it is the identity.
-_INTRODUCERS = (rb"\\(?:u|/|[bfnrt][0-9A-Z+])", rb"%[0-9a-fA-F][0-9a-fA-F]")
 
 
 @dataclass(slots=True, frozen=True, eq=False)  # counted by identity
@@ -105,7 +103,7 @@ class Plan:
         ]
         self.keeps_all = not all(_HEX_SHAPE.fullmatch(rule.shape) for rule in policy.keep)
         """Whether a kept value can hold more than hexadecimal digits and dashes."""
-        self.finders: list[tuple[Finder, ...]] = [()]
+        self.finders: list[tuple[Finder, ...]] = [(), ()]
         self.own: list[tuple[OwnPattern, Rule]] = []
         """The patterns that the policy brings along."""
         self.guarded: dict[int, tuple[Finder, ...]] = {}
@@ -159,10 +157,17 @@ class Plan:
         self.owns = range(first, len(self.finders))
         """What is seen where a pattern of the policy may find something: `own`, in this order."""
         assert len(self.finders) < KEY
-        apart: list[list[_Expression]] = [[(introducer, INTRODUCER, False)] for introducer in _INTRODUCERS]
+        joined = [(_GUARD + BASE64_INTRODUCER, BASE64, False)]
         if guarded:
-            joined = b"|".join(sorted({trigger.expression for trigger, _ in guarded}))
-            apart.append([(b"(?:^|[^0-9A-Za-z])(?:" + joined + b")", GUARDED, False)])
+            shapes = sorted({trigger.expression for trigger, _ in guarded})
+            joined.append((_GUARD + b"(?:" + b"|".join(shapes) + b")", GUARDED, False))
+        apart: list[list[_Expression]] = [joined]
+        for introducer in INTRODUCERS:
+            watching = (introducer, INTRODUCER, False)
+            if _LITERAL.fullmatch(introducer):
+                literals.append(watching)
+            else:
+                apart.append([watching])
         others: dict[tuple[bytes, bool], list[Finder]] = {}
         for trigger, finder in watched:
             if not trigger.guarded:
@@ -341,6 +346,7 @@ def _shortest(spellings: Iterable[bytes]) -> list[bytes]:
     return sorted(each for each in known if not any(each[at:] in known for at in range(1, len(each))))
 
 
+_GUARD = b"(?:^|[^0-9A-Za-z])"
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _PARTIAL = (Action.MASK.value, Action.TRUNCATE.value)
 _SHORT = 4096  # bytes: below, one slower scan costs less than several calls

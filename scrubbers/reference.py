@@ -14,12 +14,12 @@ from typing import TypeAlias
 
 from scrubbers.actions import in_token
 from scrubbers.detectors.detector import Span
-from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, Encoding, decode, decode_mapped
+from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, PLUS, Encoding, decode, decode_mapped, embedded
 from scrubbers.matching import Unscrubbable
 from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
 from scrubbers.notations.json_document import Document, Member, documents
 from scrubbers.notations.quoted import BARE, quoted_key, value_at
-from scrubbers.plan import END, INTRODUCER, KEY, WHAT, Plan, Rule
+from scrubbers.plan import BASE64, END, KEY, WHAT, Plan, Rule
 from scrubbers.splice import Finding, splice
 
 Offsets: TypeAlias = Sequence[int]
@@ -36,15 +36,20 @@ class View:
 
     text: bytes
     offsets: Offsets
-    depth: int = 0  # decodings passed through
+    depth: int = 0  # rounds of decoding passed through
     quotes: int = 0  # JSON strings it stands in
     scalar: bool = False  # a JSON number or word, replaced as a whole
     literal: bool = False  # between the quotes of a JSON string: what it says shows only when decoded
     path: Path = ()  # of the key whose value it stands in, as `Names` takes it; only if some rule asks for it
     documents: Sequence[Span] = ()  # JSON in it, which has views of its own
+    whole: Span | None = None  # the run of base64 that it stands in, which goes as a whole
+    spaced: bool = False  # read as a form: with `+` as space
 
     def part(self, start: int, end: int, path: Path) -> "View":
-        return View(self.text[start:end], self.offsets[start : end + 1], self.depth, self.quotes, path=path)
+        offsets = self.offsets[start : end + 1]
+        view = View(self.text[start:end], offsets, self.depth, self.quotes, path=path, whole=self.whole)
+        view.spaced = self.spaced
+        return view
 
     def string(self, start: int, end: int, path: Path) -> "View":
         """What stands between the quotes of a JSON string."""
@@ -60,11 +65,13 @@ class View:
             end += 1  # a character of several bytes comes from one escape
         return self.offsets[start], self.offsets[end]
 
-    def quote(self, replacement: bytes) -> bytes:
-        """A replacement as it must be written where this view stands."""
-        for _ in range(self.quotes):
+    def finding(self, start: int, end: int, replacement: bytes, rule: Rule) -> Finding:
+        """A span of this view is to be replaced; the replacement is written as it must be where this view stands."""
+        if self.whole is not None:
+            return (*self.whole, rule.token, rule)
+        for _ in range(self.quotes if replacement else 0):
             replacement = _escaped(replacement)
-        return replacement
+        return (*self.span(start, end), replacement, rule)
 
 
 def _escaped(text: bytes) -> bytes:
@@ -128,38 +135,54 @@ class Reference:
         while pending:
             view = pending.pop()
             text = view.text
-            if view.literal and b"\\" in text:
-                pending.extend(self._decode(view, JSON, view.quotes))
+            if view.literal and JSON.unit.search(text):
+                pending.extend(self._decode(view, (JSON,), view.quotes))
                 continue
             inner: list[Span] = []
             if b"{" in text or b"[" in text:
                 hits = None
+                gone = 0  # behind what is open and personal in a broken document
                 for document in documents(text):
                     if not document.broken:  # else it is text, too
                         inner.append((document.start, document.end))
                     hits = hits or _Hits(text, self._plan.scan(text + b"\n"))
-                    self._document(view, document, hits, pending, leaves, findings, kept)
+                    if document.start >= gone:
+                        gone = self._document(view, document, hits, pending, leaves, findings, kept)
             view.documents = inner
             leaves.append(view)
-            if any(b"\\" in part or b"%" in part for part in _between(text, inner)):
-                pending.extend(self._decoded(view))
+            pending.extend(self._decoded(view))
 
     def _decoded(self, view: View) -> Iterator[View]:
-        for encoding in ENCODINGS:
-            if encoding.unit.search(view.text):
-                yield from self._decode(view, encoding, view.quotes + (encoding is JSON))
+        text = view.text
+        if any(each.unit.search(text, *gap) for gap in _between(text, view.documents) for each in ENCODINGS):
+            yield from self._decode(view, ENCODINGS, view.quotes + (JSON.unit.search(text) is not None))
+        if not view.spaced and PLUS.unit.search(text):
+            spaced = PLUS.unit.sub(PLUS.decode, text)
+            reading = view.part(0, len(text), view.path)
+            reading.text, reading.depth, reading.spaced = spaced, view.depth + 1, True
+            yield reading
+        if view.whole is None:
+            for start, end, plain in embedded(text):
+                if _within(start, view.documents):
+                    continue
+                whole = view.span(start, end)
+                offsets = array("L", [whole[0]]) * len(plain)
+                offsets.append(whole[1])
+                yield View(plain, offsets, view.depth + 1, path=view.path, whole=whole)
 
-    def _decode(self, view: View, encoding: Encoding, quotes: int) -> Iterator[View]:
-        if view.depth == MAX_DEPTH:
+    def _decode(self, view: View, encodings: Sequence[Encoding], quotes: int) -> Iterator[View]:
+        text, inner = decode_mapped(view.text, encodings)
+        if text == view.text:
+            return
+        if view.depth >= MAX_DEPTH:
             # Without an introducer, decoding shows nothing that is not seen already.
-            if any(hit & WHAT == INTRODUCER for hit in self._plan.scan(view.text + b"\n")):
+            if any(hit & WHAT <= BASE64 for hit in self._plan.scan(view.text + b"\n")):
                 plain = decode(view.text)
-                if plain is None or any(hit & WHAT != INTRODUCER for hit in self._plan.scan(plain + b"\n")):
+                if plain is None or any(hit & WHAT > BASE64 for hit in self._plan.scan(plain + b"\n")):
                     raise Unscrubbable("encoded too deep")
             return
-        text, inner = decode_mapped(view.text, encoding)
-        outer = view.offsets
-        yield View(text, array("L", (outer[at] for at in inner)), view.depth + 1, quotes, path=view.path)
+        offsets = array("L", map(view.offsets.__getitem__, inner))
+        yield View(text, offsets, view.depth + 1, quotes, path=view.path, whole=view.whole, spaced=view.spaced)
 
     def _document(
         self,
@@ -170,8 +193,10 @@ class Reference:
         leaves: list[View],
         findings: list[Finding],
         kept: list[Span],
-    ) -> None:
+    ) -> int:
+        """What its members say; tells how far it is gone, if it is broken and goes with what follows it."""
         gone: list[Span] = []
+        gone_to = 0
         names = self._plan.names
         path_at = _Paths(document, view.path, self._token).at if self._plan.by_path else _nowhere
         for members, member in document.open:
@@ -179,8 +204,9 @@ class Reference:
                 _segments(member.path, self._token)
             ) is not None:
                 # What is open within it goes with it.
-                end = _open_end(view.text, member.value[0])
-                members.append(Member(member.path, member.key, (member.value[0], end)))
+                start = member.value[0]
+                gone_to = _open_end(view.text, start)
+                members.append(Member(member.path, member.key, (start, gone_to)))
                 break
         for members in document.objects:
             rules: list[Rule | None] = []
@@ -192,7 +218,7 @@ class Reference:
                     number = names.rule(path)
                     start, end = _inner(view.text, member.value)
                     if number is not None and self._plan.kept(path, view.text[start:end]):
-                        kept.append(view.span(*member.value))
+                        self._keep(view, member.value, kept)
                     elif number is not None and not self._token.fullmatch(view.text, start, end):
                         rule = self._plan.key_rules[number]
                         gone.append(member.value)
@@ -219,6 +245,12 @@ class Reference:
                 leaf = view.part(start, end, path_at(start))
                 leaf.scalar = True
                 leaves.append(leaf)
+        return gone_to
+
+    @staticmethod
+    def _keep(view: View, value: Span, kept: list[Span]) -> None:
+        if view.whole is None:  # what stands in base64 is not kept apart from the rest of it
+            kept.append(view.span(*value))
 
     def _remove(
         self,
@@ -233,18 +265,20 @@ class Reference:
         if not rule.delete:
             start, end = member.value
             value = view.text[start:end]
-            if len(value) > 1 and value[0] == value[-1] == 0x22:  # its own quotes stay, whichever way they are written
-                plain = decode(value[1:-1]) or value[1:-1]
+            if value[0] == 0x22:  # its own quotes stay, whichever way they are written
+                start, end = _inner(view.text, member.value)
+                value = view.text[start:end]
+                plain = decode(value) or value
                 replacement = rule.replace(plain)
                 if replacement == plain:
                     return
                 replacement = _escaped(replacement)
-                findings.append((*view.span(start + 1, end - 1), view.quote(replacement), rule))
+                findings.append(view.finding(start, end, replacement, rule))
                 return
-            replacement = rule.token if value[:1] in b'{["' and rule.action == "mask" else rule.replace(value)
+            replacement = rule.token if value[:1] in b"{[" and rule.action == "mask" else rule.replace(value)
             if replacement == value:
                 return
-            findings.append((*view.span(start, end), view.quote(b'"' + _escaped(replacement) + b'"'), rule))
+            findings.append(view.finding(start, end, b'"' + _escaped(replacement) + b'"', rule))
             return
         start, end = member.key[0] - 1, member.value[1]
         if number + 1 < len(members):
@@ -255,11 +289,11 @@ class Reference:
             # The last one goes with the comma behind the last member that stays; those between go by themselves.
             last = max(at for at, each in enumerate(rules) if each is None or not each.delete)
             comma = view.text.index(b",", members[last].value[1])
-            if last + 1 < number:
+            if last + 1 < number and view.whole is None:
                 findings.append((*view.span(comma, members[last + 1].key[0] - 1), b"", None))
             else:
                 start = comma
-        findings.append((*view.span(start, end), b"", rule))
+        findings.append(view.finding(start, end, b"", rule))
 
     # Finding
 
@@ -286,17 +320,14 @@ class Reference:
                 if rule.applies(view.path) and any(
                     low < end <= high for (low, high), _ in own.found(view.text, record, view.span)
                 ):
-                    findings.append(
-                        (*view.span(0, len(view.text)), view.quote(b'"' + rule.replace(view.text) + b'"'), rule)
-                    )
+                    findings.append(view.finding(0, len(view.text), b'"' + rule.replace(view.text) + b'"', rule))
                 continue
             for find, rule, _ in self._plan.finders[what] if what < KEY and what not in self._plan.pieces else ():
                 span = find(text, end) if rule.applies(view.path) else None
                 if span is not None and span[0] == span[1]:
                     raise Unscrubbable("pattern timed out")
                 if span is not None and (left := rule.replace(text[span[0] : span[1]])) != text[span[0] : span[1]]:
-                    replacement = view.quote(b'"' + left + b'"')
-                    findings.append((*view.span(0, len(view.text)), replacement, rule))
+                    findings.append(view.finding(0, len(view.text), b'"' + left + b'"', rule))
 
     def _text(self, view: View, hits: list[tuple[int, int]], findings: list[Finding], record: bytes) -> None:
         text = view.text + b"\n"  # finders look one byte beyond
@@ -316,7 +347,7 @@ class Reference:
                 covered = self._text_key(view, text, end, findings)
             elif what in self._plan.pieces:
                 covered = max(covered, *(self._text_key(view, text, at, findings) for at in _key_ends(text, end)))
-            elif what != INTRODUCER:
+            elif what > BASE64:
                 for find, rule, _ in self._plan.finders[what]:
                     span = find(shapes, end) if rule.applies(view.path) else None
                     if span is not None:
@@ -354,7 +385,7 @@ class Reference:
             if before.endswith(b":") and name.endswith(b'"'):
                 quote = name[len(name[:-1].rstrip(b"\\")) :]  # as escaped as the quotes of its name
                 replacement = quote + replacement + quote
-        findings.append((*view.span(start, end), view.quote(replacement), rule))
+        findings.append(view.finding(start, end, replacement, rule))
 
     def _kept(self, text: bytes, start: int) -> bool:
         """Whether what begins at `start` in running text is the value of a key that is kept, and has its shape."""
@@ -405,7 +436,7 @@ class Reference:
         if quoted is not None and rule.delete:
             outer = quoted.member(text, value.outer if value else inner)
             if outer is not None:
-                findings.append((*view.span(*outer), b"", rule))
+                findings.append(view.finding(*outer, b"", rule))
                 return inner[1]
         if inner[0] == inner[1]:
             return 0  # an empty string
@@ -416,7 +447,7 @@ class Reference:
             return inner[1]
         if quoted is not None and (value is None or value.inner == value.outer):
             replacement = b'"' + replacement + b'"'
-        findings.append((*view.span(*inner), view.quote(replacement), rule))
+        findings.append(view.finding(*inner, replacement, rule))
         return inner[1]
 
 
@@ -434,11 +465,12 @@ def _open_end(text: bytes, start: int) -> int:
     return bare.end() if bare else start
 
 
-def _between(text: bytes, documents: list[Span]) -> Iterator[bytes]:
+def _between(text: bytes, documents: Sequence[Span]) -> Iterator[Span]:
     """The text around the documents: what is in them is decoded string by string."""
     at = 0
     for start, end in [*documents, (len(text), len(text))]:
-        yield text[at:start]
+        if at < start:
+            yield at, start
         at = end
 
 
@@ -501,9 +533,8 @@ class _Hits:
     def __init__(self, text: bytes, hits: Sequence[int]) -> None:
         self._keys = {hit >> END for hit in hits if hit & WHAT >= KEY}
         self._ends = [hit >> END for hit in hits]
-        for sign in (b"\\", b"%"):
-            if sign in text:
-                self._ends += [match.end() for match in re.finditer(re.escape(sign), text)]
+        if b"\\" in text:
+            self._ends += [match.end() for match in re.finditer(rb"\\", text)]
         self._ends.sort()
 
     def key_at(self, start: int, end: int) -> bool:
@@ -527,9 +558,11 @@ def _segments(path: Sequence[bytes], token: "re.Pattern[bytes]") -> list[bytes]:
 
 
 def _inner(text: bytes, value: Span) -> Span:
-    """A value's span without its quotes."""
+    """A value's span without its quotes; the closing one is missing where JSON is cut off."""
     start, end = value
-    return (start + 1, end - 1) if text.startswith(b'"', start) else value  # nothing, where JSON is cut off
+    if not text.startswith(b'"', start):
+        return value
+    return start + 1, end - (end > start + 1 and text[end - 1] == 0x22)
 
 
 def _longest(findings: list[Finding], kept: list[Span]) -> tuple[list[Finding], bool]:

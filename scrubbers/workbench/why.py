@@ -15,7 +15,7 @@ from scrubbers.detectors import DETECTORS
 from scrubbers.detectors.detector import Find, Span
 from scrubbers.engine import Explained, Resource, Scrubbed, Scrubber
 from scrubbers.paths import spellings
-from scrubbers.plan import END, INTRODUCER, KEY, WHAT, Plan
+from scrubbers.plan import BASE64, END, KEY, WHAT, Plan
 from scrubbers.policy import Allow, DenyRule, KeyRule, PatternRule, PatternScope, Policy, Scope
 
 Rule: TypeAlias = KeyRule | PatternRule | DenyRule
@@ -166,7 +166,7 @@ class Inquiry:
         misses: dict[tuple[int, int], Miss] = {}
         for hit in plan.scan(text):
             end, what = hit >> END, hit & WHAT
-            if what == INTRODUCER or what >= KEY or len(misses) >= _MOST_MISSES:
+            if what <= BASE64 or what >= KEY or len(misses) >= _MOST_MISSES:
                 continue
             for find, _, _ in plan.finders[what]:
                 if find(text, end) is None and (refused := _why_refused(find, text, end)):

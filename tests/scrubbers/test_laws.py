@@ -11,8 +11,8 @@ from oracle import leaks
 
 from scrubbers import load_policy
 from scrubbers.detectors import DETECTORS
-from scrubbers.encodings import ENCODINGS, decode
-from scrubbers.plan import END, INTRODUCER, KEY, WHAT
+from scrubbers.encodings import ENCODINGS, JSON, decode
+from scrubbers.plan import BASE64, END, KEY, WHAT
 from scrubbers.reference import Unscrubbable
 from tests import strategies
 
@@ -83,10 +83,9 @@ def test_valid_json_stays_valid_json(record: bytes) -> None:
 @given(text=st.one_of(strategies.garbage, st.binary(max_size=40)))
 def test_without_an_introducer_decoding_is_the_identity(text: bytes) -> None:
     for encoding in ENCODINGS:
-        if not encoding.unit.search(text):
-            assert encoding.unit.sub(encoding.decode, text) == text
-    if b"\\" not in text and b"%" not in text:
-        assert decode(text) == text
+        if not any(re.search(introducer, text) for introducer in encoding.introducers):
+            plain = encoding.unit.sub(encoding.decode, text)
+            assert plain == text or encoding is JSON  # of the rest of its escapes the test below speaks
 
 
 def seen(text: bytes) -> tuple[set[str], set[bytes], bool]:
@@ -94,7 +93,7 @@ def seen(text: bytes) -> tuple[set[str], set[bytes], bool]:
     shapes, keys, coded = set(), set(), False
     for hit in plan().scan(text):
         end, what = hit >> END, hit & WHAT
-        if what == INTRODUCER:
+        if what <= BASE64:
             coded = True
         elif what >= KEY:
             keys.add(text[:end].rsplit(None, 1)[-1][-4:].lower())
@@ -136,7 +135,7 @@ def test_what_a_locator_finds_its_trigger_reports(text: bytes) -> None:
     found = set()
     for hit in plan().scan(text):
         what = hit & WHAT
-        if what == INTRODUCER:
+        if what <= BASE64:
             return  # decoded, it is looked at again
         if what < KEY:
             found |= {(rule.name, find(text, hit >> END)) for find, rule, *_ in plan().finders[what]}

@@ -4,6 +4,8 @@ r"""Records that the engine once got wrong, in their smallest form: what the pro
 import pytest
 from engine import by_engine, by_reference
 
+from scrubbers.encodings import MAX_DEPTH
+
 WRONG: list[tuple[str, bytes, bytes]] = [
     # Keys of JSON are decoded before they are looked at.
     ("default", rb'{"\u0041KIAIOSFODNN7EXAMPLE":1}', b'{"[REDACTED:aws_access_key]":1}'),
@@ -76,12 +78,12 @@ def test_it_is_right_now(policy: str, record: bytes, left: bytes) -> None:
 
 
 def test_what_is_escaped_deeper_than_is_decoded_is_quarantined_by_both_paths() -> None:
-    record = b"bob" + b"\\" * 32 + b"u0040x.io\n"
+    record = b"bob" + b"\\" * (2 << MAX_DEPTH) + b"u0040x.io\n"
     assert by_engine(record) == by_reference(record) == (b"", {}, (0,))
 
 
 def test_backslashes_that_hide_nothing_pass_however_many() -> None:
-    record = b"@" + b"\\" * 16 + b'"\n'
+    record = b"@" + b"\\" * (1 << MAX_DEPTH) + b'"\n'
     assert by_engine(record) == by_reference(record) == (record, {}, ())
 
 
@@ -105,5 +107,5 @@ def test_a_personal_value_that_is_cut_off_goes(record: bytes) -> None:
 
 
 def test_a_last_record_that_is_quarantined_takes_no_newline_of_another() -> None:
-    record = b"bob" + b"\\" * 32 + b"u0040x.io"
+    record = b"bob" + b"\\" * (2 << MAX_DEPTH) + b"u0040x.io"
     assert by_engine(b"a\n" + record) == (b"a\n", {}, (1,))
