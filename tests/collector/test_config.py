@@ -12,6 +12,7 @@ from collector.config import Config
 from collector.sources.file import FileOptions
 from exporters.local import LocalOptions
 from exporters.s3_options import S3Options
+from scrubbers import load_policy
 from settings import SettingsError, loads, schema, to_yaml
 
 Write = Callable[[str], Path]
@@ -242,3 +243,10 @@ def test_the_schema_describes_every_key() -> None:
         if not field.keys() & {"description", "$ref", "const"}
     ]
     assert bare == []
+
+
+def test_a_policy_may_be_a_preset_by_name(tmp_path: Path) -> None:
+    (tmp_path / "gate.yaml").write_text("policy: gdpr\nsources: {app: {type: stdin}}\n")
+    named = config.load(tmp_path / "gate.yaml").policy
+    assert named is not None
+    assert load_policy(named) == load_policy("gdpr")

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+import scrubbers
 from collector import telemetry
 from collector.batch import Batch, Origin
 from collector.scrubbing import LATEST, Prepared, Scrubbing
-from scrubbers import Quarantined, Scrubbed
+from scrubbers import Policy, Quarantined, Scrubbed
 
 NOON = 1_795_521_600_000_000_000  # ns
 
@@ -156,3 +157,19 @@ def test_a_time_that_cannot_be_stored_is_brought_to_one_that_can(time: int) -> N
     header = prepare(batch(b"a", time=time)).header
     assert header
     assert 0 <= header.first_time <= header.last_time < 2**63
+
+
+def test_the_scopes_of_a_policy_see_where_a_batch_comes_from() -> None:
+    policy = Policy.model_validate({
+        "keys": [
+            {"names": ["nick"], "scope": {"sources": ["app"], "resource": {"k8s.namespace.name": "shop"}}},
+            {"names": ["k8s.pod.name"], "scope": {"signals": ["logs"], "sources": ["app"]}},
+        ]
+    })  # fmt: skip
+    scrubbing = Scrubbing(scrubbers.Scrubber(policy), lambda _: "standard")
+    line = b'{"nick":"Bob"}'
+    for namespace, left in (("shop", {}), ("other", {"nick": "Bob"})):
+        prepared = scrubbing(batch(line, resource=(("k8s.namespace.name", namespace), ("k8s.pod.name", "bob-1"))))
+        assert bodies(prepared) == [left]
+        assert prepared.header is not None
+        assert prepared.header.resource == {"source": "app", "k8s.namespace.name": namespace}

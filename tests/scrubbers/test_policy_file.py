@@ -36,6 +36,15 @@ def test_the_presets_are_those_that_the_manual_names() -> None:
     assert set(PRESETS) == {"default", "strict", "secrets-only", "gdpr", "pci"}
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_leave_what_says_where_a_record_comes_from(preset: str) -> None:
+    record = (
+        b'{"k8s.namespace.name":"shop","k8s.pod.name":"web-7d9f8b6c5d-x2x4z","service.name":"web","host.name":"n1",'
+        b'"log.file.path":"/var/log/x","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","level":"info","status":200}\n'
+    )
+    assert Scrubber(load_policy(preset)).scrub(record).body is record
+
+
 def test_strict_has_all_that_the_others_have() -> None:
     strict = load_policy(PRESETS["strict"])
     others = [load_policy(path) for name, path in PRESETS.items() if name != "strict"]
