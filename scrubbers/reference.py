@@ -346,7 +346,8 @@ class Reference:
             if what >= KEY:
                 covered = self._text_key(view, text, end, findings)
             elif what in self._plan.pieces:
-                covered = max(covered, *(self._text_key(view, text, at, findings) for at in _key_ends(text, end)))
+                for at in _key_ends(text, end):  # what stands before the key's end is not of its value
+                    self._text_key(view, text, at, findings)
             elif what > BASE64:
                 for find, rule, _ in self._plan.finders[what]:
                     span = find(shapes, end) if rule.applies(view.path) else None
@@ -486,7 +487,7 @@ def _key_ends(text: bytes, at: int) -> list[int]:
     return ends[1:] or [len(text)]
 
 
-_TO_QUOTE = re.compile(rb"[^\"'\n]{0,96}")
+_TO_QUOTE = re.compile(rb"[^\"'\\\n]{0,96}")  # an escaped one counts once it is decoded
 _TO_SIGN = re.compile(rb"[A-Za-z0-9_.-]*(?: [A-Za-z0-9_.-]+){0,3}(?=[ \t]{0,2}[:=])")
 
 

@@ -149,6 +149,18 @@ class TestNames:
         with pytest.raises(SettingsError, match="at least three letters or digits"):
             loads(json.dumps({"keys": [{"names": [name]}]}), Policy)
 
+    def test_what_stands_before_the_key_s_end_is_not_of_its_value(self) -> None:
+        by = scrubber(keys=[{"names": ["tok*"], "action": "replace"}], patterns=EMAIL)
+        once = by.scrub(b"tok bob@x.io: abc\n").body
+        assert b"bob@x.io" not in once
+        assert by.scrub(once).body == once
+
+    def test_an_escaped_quote_ends_no_key(self) -> None:
+        by = scrubber(keys=[{"names": ["tok*"], "action": "replace"}])
+        once = by.scrub(b'"log":"{\\"tokens\\":1.10}\\n","stream":"stdout"}\n').body
+        assert once == b'"log":"{\\"tokens\\":\\"[REDACTED:tok*]\\"}\\n","stream":"stdout"}\n'
+        assert by.scrub(once).body is once
+
     def test_what_is_kept_may_have_a_star(self) -> None:
         by = scrubber(patterns=EMAIL, keep=[{"names": ["*_id", "meta.*"], "shape": ".*"}])
         record = b'{"an_id":"bob@x.io","meta":{"a":{"b":"bob@x.io"}},"id_x":"bob@x.io"}\n'
