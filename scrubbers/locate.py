@@ -12,7 +12,7 @@ from operator import itemgetter
 
 from scrubbers.actions import in_token
 from scrubbers.encodings import MAX_DEPTH, decode, embedded, readings
-from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
+from scrubbers.notations.assignment import ASSIGN, bare_value, may_be_named, named_value, names_before
 from scrubbers.plan import BASE64, END, GUARDED, KEY, WHAT, Hit, Plan, Rule
 from scrubbers.splice import Finding, standing
 
@@ -244,7 +244,7 @@ class Locator:
         if assign is None:
             if text[end] == 0x5C and text[end + 1] == 0x22:
                 return self._inner_member(text, end, findings, doubts)
-            if text[end] == 0x5C or _QUOTED(text, end):
+            if text[end] == 0x5C or _QUOTED(text, end) or self._named(text, end):
                 return _doubt(text, end, doubts)
             return 0
         if in_token(self._own, text, end - 1, end):
@@ -273,6 +273,14 @@ class Locator:
         if (replacement := rule.replace(value)) != value:
             findings.append((*span, replacement, rule))
         return span[1]
+
+    def _named(self, text: bytes, end: int) -> bool:
+        """Whether the key there names a value without a sign of assignment."""
+        return may_be_named(text, end) and any(
+            named_value(text, end, name) is not None
+            for name in names_before(text, end)
+            if self._names.may_end(name[name.rfind(b".") + 1 :])
+        )
 
     def _decode(self, text: bytes, coded: list[int], doubts: list[int]) -> None:
         """Doubt the records in which something shows once they are decoded."""

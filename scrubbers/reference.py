@@ -16,7 +16,7 @@ from scrubbers.actions import in_token
 from scrubbers.detectors.detector import Span
 from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, PLUS, Encoding, decode, decode_mapped, embedded
 from scrubbers.matching import Unscrubbable
-from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
+from scrubbers.notations.assignment import ASSIGN, bare_value, may_be_named, named_value, names_before
 from scrubbers.notations.json_document import Document, Member, documents
 from scrubbers.notations.quoted import BARE, quoted_key, value_at
 from scrubbers.plan import BASE64, END, KEY, WHAT, Plan, Rule
@@ -408,9 +408,9 @@ class Reference:
             names, at = iter([text[quoted.key_start : end].lower()]), quoted.value_at
         else:
             assign = ASSIGN.match(text, end)
-            if assign is None:
+            if assign is None and not may_be_named(text, end):
                 return 0
-            names, at = names_before(text, end), assign.end()
+            names, at = names_before(text, end), assign.end() if assign else end
         for name in names:
             number = self._plan.names.rule(name.split(b".")[::-1])
             if number is not None:
@@ -422,9 +422,14 @@ class Reference:
         if self._token.match(text, at + (text[at : at + 1] in (b'"', b"'"))):
             return 0  # final
         rule = self._plan.key_rules[number]
-        value = value_at(text, at)
+        named = quoted is None and assign is None
+        value = None if named else value_at(text, at)
         inner: Span | None
-        if value is not None:
+        if named:
+            inner = named_value(text, end, name)
+            if inner is not None and self._token.fullmatch(text, *inner):
+                return 0  # final
+        elif value is not None:
             inner = value.inner
         elif quoted is not None:
             inner = quoted.bare(text)

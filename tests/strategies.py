@@ -288,7 +288,8 @@ ends = st.sampled_from([" ", ", ", "; ", " - ", " | ", "\t", " (", ") "]).map(pl
 
 
 def _bare(draw: Draw, name: str, sign: str) -> Piece:
-    return plain(draw(spelled(name)) + sign) + secret(draw(values))
+    marks = "_ " if ":" in sign else "_- "  # with a dash it is a header's, whose value takes the line
+    return plain(draw(spelled(name, marks)) + sign) + secret(draw(values))
 
 
 @st.composite

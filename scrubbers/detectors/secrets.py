@@ -33,7 +33,7 @@ def _private_key(text: bytes, end: int) -> Span | None:
 MAX_KEY = 16 * 1024
 _KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_END = re.compile(rb"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_BODY = re.compile(rb"[A-Za-z0-9+/=\s\\:,.()-]*")
+_KEY_BODY = re.compile(rb"[A-Za-z0-9+/=\s\\\x00:,.()-]*")  # NUL: a backslash in decoded text
 _KEY_LINES = re.compile(rb"(?:(?:\\+[nr]|\s)*[A-Za-z0-9+/=]+)*")
 
 

@@ -1,10 +1,12 @@
 """`key=value`, `key: value`, query strings and form bodies, header lines: where a value ends in running text.
 
-- `=`: up to white space or a quote; a `&`, `;` or `,` ends it where another `key=` follows (in a query string any `&`
-  or `#` does);
-- `:`: one token; after the name of an HTTP header that carries credentials, the rest of the line, or of the quotes that
-  the header stands in;
-- a quoted value ends at its closing quote; an object or array at its closing bracket.
+- `=`: up to white space or a quote; a `&`, `;` or `,` ends it where another `key=` follows (in a query string or a form
+  any `&` or `#` does). In brackets (`{a=1, b=2}`, as Java prints maps and records) up to the next `, key=` or the
+  closing bracket, white space or not;
+- `:`: one token; after the name of an HTTP header that carries credentials, and after any name with a dash at the start
+  of a line, the rest of the line, or of the quotes that the header stands in;
+- a quoted value ends at its closing quote; an object or array at its closing bracket;
+- `null` and the like are nobody's.
 """
 
 import re
@@ -13,7 +15,7 @@ from collections.abc import Iterator
 from scrubbers.detectors.detector import Span
 from scrubbers.paths import spellings
 
-ASSIGN = re.compile(rb"[ \t]{0,2}(=>|=(?!=)|:(?![:/]))[ \t]{0,2}")
+ASSIGN = re.compile(rb"[\]`]?[ \t]{0,2}(=>|=(?!=)|:(?!:|//))[ \t]{0,2}")
 _IN_NAME = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-"
 _WORDS = re.compile(rb"(?:[A-Za-z0-9_.-]+ ){1,3}[A-Za-z0-9_.-]+\Z")
 _LONGEST_NAME = 64
@@ -27,7 +29,16 @@ _HEADERS = frozenset().union(
 
 _TOKEN_END = re.compile(rb"[&;,](?= ?[A-Za-z0-9_.%\[\]-]+=)")
 _BARE = re.compile(rb"[^\s\"']+")
-_QUERY = re.compile(rb"[^\s\"'&#]+")
+_QUERY = re.compile(rb"[^\s\"&#]+")
+_QUERY_QUOTE = re.compile(rb"'[),;\]}]*\Z")
+_FORM = re.compile(rb"(?:'[^\s\"'&]*)+&[A-Za-z0-9_.%\[\]-]+=")
+_IN_BRACKETS = re.compile(
+    rb"(?:[^,\r\n\"'}\])\\]|,(?! ?[A-Za-z_][A-Za-z0-9_.-]*=)){1,512}(?=[}\])]|, ?[A-Za-z_][A-Za-z0-9_.-]*=)"
+)
+_BEFORE_FIRST, _BEFORE_NEXT = (b"{", b"(", b"["), b", "
+_NOBODY = re.compile(
+    rb"(?i:null|none|nil|undefined|true|false|n/a|-|\*+|\[hidden\]|<(?:redacted|hidden|none)>)"
+).fullmatch
 _LINE = re.compile(rb"[^\r\n]+")
 _QUOTED_LINE = {0x22: re.compile(rb"[^\"\r\n]+"), 0x27: re.compile(rb"[^'\r\n]+")}
 _CLOSING = b",;)]}>"
@@ -39,9 +50,10 @@ def names_before(text: bytes, end: int) -> Iterator[bytes]:
     head = text[end - _LONGEST_NAME if end > _LONGEST_NAME else 0 : end].lower()
     before = len(head.rstrip(_IN_NAME))
     name = head[before:]
-    # The letter of an escape before (`\\nemail=`) is not of the name.
+    # The letter of an escape before (`\\nemail=`) is not of the name, nor are the dashes of `--email=`.
     if before and head[before - 1] == 0x5C and name[:1] in (b"b", b"f", b"n", b"r", b"t"):
         name = name[1:]
+    name = name.lstrip(b"-")
     if not name:
         return
     yield name
@@ -55,20 +67,104 @@ def names_before(text: bytes, end: int) -> Iterator[bytes]:
 
 def bare_value(text: bytes, at: int, name: bytes, name_start: int, sign: bytes) -> Span | None:
     """The span of an unquoted value that begins at `at`, or None where there is none."""
-    if sign != b":" and sign != b": " and text[name_start - 1 : name_start] in (b"?", b"&"):
+    span = _bare_value(text, at, name, name_start, sign)
+    return None if span is None or (span[1] - at < 12 and _NOBODY(text, *span)) else span
+
+
+def _bare_value(text: bytes, at: int, name: bytes, name_start: int, sign: bytes) -> Span | None:
+    before = text[name_start - 1 : name_start]
+    if sign.startswith(b":"):
+        return _after_colon(text, at, name, before)
+    if sign == b"=" and before in (b"?", b"&"):
         found = _QUERY.match(text, at)
-        return found.span() if found else None
-    if sign.startswith(b":") and name in _HEADERS:
-        # A header that stands in quotes (`-H "Cookie: …"`) ends with them; else quotes are of its value.
-        found = _QUOTED_LINE.get(text[name_start - 1] if name_start else 0, _LINE).match(text, at)
-        return (at, at + len(found[0].rstrip())) if found else None
+        if found is None or text[found.end()] in b"&#":
+            return found and found.span()
+        return at, at + len(_QUERY_QUOTE.sub(b"", found[0]))  # the quote in which the URL stands
+    listed = before in _BEFORE_FIRST or text[name_start - 2 : name_start] == _BEFORE_NEXT
+    if listed and text[name_start + len(name)] != 0x5D:  # not in `user[password]=`
+        found = _IN_BRACKETS.match(text, at)
+        if found:
+            return at, at + len(found[0].rstrip())
     found = _BARE.match(text, at)
     if found is None:
         return None
-    value = found[0]
-    if sign.startswith(b":"):
-        value = value.rstrip(_CLOSING_PROSE)
-    else:
-        cut = _TOKEN_END.search(text, at, found.end())
-        value = (value[: cut.start() - at] if cut else value).rstrip(_CLOSING)
+    end = found.end()
+    if text[end : end + 1] == b"'" and (form := _FORM.match(text, end)):
+        end = text.index(b"&", end, form.end())
+    cut = _TOKEN_END.search(text, at, end)
+    value = text[at : cut.start() if cut else end].rstrip(_CLOSING)
     return (at, at + len(value)) if value else None
+
+
+def _after_colon(text: bytes, at: int, name: bytes, before: bytes) -> Span | None:
+    if name in _HEADERS or (b"-" in name and before in _LINE_BEGINS):
+        # A header that stands in quotes (`-H "Cookie: …"`) ends with them; else quotes are of its value.
+        found = _QUOTED_LINE.get(before[0] if before else 0, _LINE).match(text, at)
+        return (at, at + len(found[0].rstrip())) if found else None
+    found = _BARE.match(text, at)
+    value = found[0].rstrip(_CLOSING_PROSE) if found else b""
+    return (at, at + len(value)) if value else None
+
+
+_LINE_BEGINS = (b"", b"\n", b"\r", b'"', b"'")
+
+
+# What needs more than a look at what follows the key
+
+_FLAG = re.compile(rb"[ \t]+(?=[^\s-])").match
+_LONGEST_ELEMENT = 16384  # bytes; a longer one goes as far as the next tag
+_ELEMENT = re.compile(rb"(?:\s[^<>]{0,256})?>").match
+_COMPARED = re.compile(
+    rb"[\]`\"]?\s{0,4}(?:<>|!=|[<>]=?|(?:not\s{1,4})?(?:i?like|r?like|regexp|in|between)\b)\s{0,4}", re.IGNORECASE
+).match
+_SQL_LIST = re.compile(rb"\((?:'(?:[^'\\\n]|\\.|'')*'|[^'()\n])*\)").match
+_SQL_RANGE = re.compile(rb"('(?:[^'\\\n]|\\.|'')*')\s{1,4}(?i:and)\s{1,4}'(?:[^'\\\n]|\\.|'')*'").match
+_SQL_STRING = re.compile(rb"'((?:[^'\\\n]|\\.|'')*)'?").match
+
+
+def may_be_named(text: bytes, end: int) -> bool:
+    """Whether `named_value` may find one: cheap, and never no wrongly."""
+    return text[end : end + 1] in _AFTER_NAME
+
+
+_AFTER_NAME = tuple(bytes([byte]) for byte in b' \t\r\n>]`"<!')
+
+
+def named_value(text: bytes, end: int, name: bytes) -> Span | None:
+    """The span of a value that is named by the key that ends at `end`, but by no sign of assignment.
+
+    `--key value` on a command line; `<key>value</key>`; `key <> 'value'`, `LIKE`, `IN (…)`, `BETWEEN … AND …` in SQL.
+    """
+    start = end - len(name)
+    if text[start - 2 : start] == b"--" and (flag := _FLAG(text, end)):
+        return _flag_value(text, flag.end())
+    tag = len(text[max(0, start - 64) : start]) - len(text[max(0, start - 64) : start].rstrip(_IN_NAME + b":"))
+    if text[start - tag - 1 : start - tag] == b"<":
+        element = _ELEMENT(text, end)
+        if element and not element[0].endswith(b"/>"):
+            at = element.end()
+            close = text.find(b"</" + text[start - tag : end] + b">", at, at + _LONGEST_ELEMENT)
+            if close < 0:
+                close = text.find(b"<", at)
+            return (at, close if close >= 0 else len(text.rstrip(b"\r\n"))) if close != at else None
+    compared = _COMPARED(text, end)
+    if compared:
+        at = compared.end()
+        if several := _SQL_LIST(text, at):
+            return at + 1, several.end() - 1
+        if both := _SQL_RANGE(text, at):
+            return at, both.end()
+        if one := _SQL_STRING(text, at):
+            return one.span(1)
+    return None
+
+
+def _flag_value(text: bytes, at: int) -> Span | None:
+    quoted = _FLAG_QUOTED(text, at)
+    if quoted:
+        return quoted.span(quoted.lastindex or 0)
+    found = _BARE.match(text, at)
+    return found.span() if found else None
+
+
+_FLAG_QUOTED = re.compile(rb"'([^'\n]*)'?|\"((?:[^\"\\\n]|\\.)*)\"?").match

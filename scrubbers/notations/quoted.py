@@ -8,7 +8,7 @@ from scrubbers.detectors.detector import Span
 _SIGN = re.compile(rb"([\"'])\s*(?::|=>?)\s*")
 _STRING = {
     b'"': re.compile(rb'"((?:[^"\\\n]|\\.)*)("?)'),
-    b"'": re.compile(rb"'((?:[^'\\\n]|\\.)*)('?)"),
+    b"'": re.compile(rb"'((?:[^'\\\n]|\\.|'')*)('?)"),  # SQL doubles a quote
 }
 BARE = re.compile(rb"[^\s,;}\])\"']+")
 _BRACKET = re.compile(rb"[{}\[\]]|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")

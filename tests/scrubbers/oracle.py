@@ -151,6 +151,9 @@ _KEY_VALUE = [
 ]
 
 
+_NOBODY = ("null", "none", "nil", "undefined", "true", "false", "n/a")
+
+
 def _names_a_key(text: str) -> bool:
     folded = re.sub(r"[_ -]", "", text).lower()
     return any(last in folded for last in _LASTS)
@@ -159,7 +162,8 @@ def _names_a_key(text: str) -> bool:
 def _assigned(text: str) -> Iterator[tuple[str, str]]:
     for notation in _KEY_VALUE:
         for match in notation.finditer(text):
-            yield match[1], match[2]
+            if match[2].rstrip(")]}>.").lower() not in _NOBODY:
+                yield match[1], match[2]
 
 
 def _members(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:

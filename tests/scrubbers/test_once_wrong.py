@@ -65,6 +65,23 @@ WRONG: list[tuple[str, bytes, bytes]] = [
     ("default", b"Basic dT8_Pjp-fn5-", b"Basic [REDACTED:http_credentials]"),
     ("default", b'Authorization: Digest username="bob", response="hunter2"', b"Authorization: [REDACTED:authorization]"),
     ("default", rb'{"m":"Authorization: Token token=\"hunter2\""}', b'{"m":"Authorization: [REDACTED:authorization]"}'),
+    # A letter of the name is left where it belongs, and a value where it ends, in each notation.
+    ("default", b"tool --password hunter2 --api-key \"a b\" x", b"tool --password [REDACTED:password] --api-key \"[REDACTED:api_key]\" x"),
+    ("default", b"<u><password>a b</password><ns:ssn k=\"1\">17 22</ns:ssn></u>", b"<u><password>[REDACTED:password]</password><ns:ssn k=\"1\">[REDACTED:ssn]</ns:ssn></u>"),
+    ("default", b"WHERE full_name LIKE 'Rouven Frey' AND u.email IN ('a b','c''d') LIMIT 1", b"WHERE full_name LIKE '[REDACTED:full_name]' AND u.email IN ([REDACTED:email]) LIMIT 1"),
+    ("default", b"SET pass_phrase = 'manager'' better', seen = 3", b"SET pass_phrase = '[REDACTED:pass_phrase]', seen = 3"),
+    ("default", b"User[id=17, full_name=Anna Maria Smith, ok=true]", b"User[id=17, full_name=[REDACTED:full_name], ok=true]"),
+    ("default", b'curl -H "Full-Name: Karine Moser" x', b'curl -H "Full-Name: [REDACTED:full_name]" x'),
+    ("default", b"?a=1&password=let'%20gas'&b=2", b"?a=1&password=[REDACTED:password]&b=2"),
+    ("default", b"user[password]=hunter2&b=2", b"user[password]=[REDACTED:password]&b=2"),
+    ("default", b"WHERE `email` = 'x y'", b"WHERE `email` = '[REDACTED:email]'"),
+    ("default", b"map[id:17 secret:/f!?4$k ok:true]", b"map[id:17 secret:[REDACTED:secret] ok:true]"),
+    ("default", b"ssl.keystore.password = null", b"ssl.keystore.password = null"),
+    # Encodings.
+    ("default", b"to bob&#64;x.io and bob&commat;x.io", b"to [REDACTED:email] and [REDACTED:email]"),
+    ("default", "to bob＠x.io and 4111\u200b1111\u200b1111\u200b1111".encode(), b"to [REDACTED:email] and [REDACTED:payment_card]"),
+    ("default", b"data=Ym9iLnNtaXRoQGV4YW1wbGUuY29t&x=1", b"data=[REDACTED:email]&x=1"),
+    ("default", b"ref=DE89+3704+0044+0532+0130+00&a=1", b"ref=[REDACTED:iban]&a=1"),
 ]  # fmt: skip
 
 
