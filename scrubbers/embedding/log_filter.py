@@ -39,44 +39,40 @@ class ScrubbingFilter(logging.Filter):
     def _scrub(self, record: logging.LogRecord) -> None:
         fields = record.__dict__
         extra = {name: fields[name] for name in fields if name not in _OWN}
-        trace = record.exc_text or (_FORMATTER.formatException(record.exc_info) if record.exc_info else None)
-        arguments = self._arguments(record) if record.args else record.args
-        before = [_message(record, arguments), trace, record.stack_info, extra]
+        raised = _FORMATTER.formatException(record.exc_info) if record.exc_info else None
+        before = [record.getMessage(), record.args or None, raised, record.exc_text, record.stack_info, extra]
         after = self._values.scrub(before)
-        if after is before and arguments is record.args:
+        if after is before:
             return
         if not isinstance(after, list) or len(after) != len(before):
             _withhold(record)
             return
-        message, clean_trace, stack, clean_extra = after
-        if message != before[0] or arguments is not record.args:
+        message, arguments, clean_raised, trace, stack, clean_extra = after
+        if arguments != before[1]:
+            message = self._values.scrub(_message(record, arguments))
+        if message != before[0] or arguments != before[1]:
             record.msg, record.args = message, None
-        if clean_trace != trace:
+        if clean_raised != raised:
             # The exception itself says it all again, to whoever asks it.
-            record.exc_info, record.exc_text = None, clean_trace
-        record.stack_info = stack
+            record.exc_info, trace = None, trace or clean_raised
+        record.exc_text, record.stack_info = trace, stack
         for name in extra:
             if name not in clean_extra:
                 del fields[name]
         fields.update(clean_extra)
 
-    def _arguments(self, record: logging.LogRecord) -> Any:
-        """The clean arguments: once they are text, their names and kinds are gone (`"user %(email)s"`, `"got %s"`)."""
-        given = record.args
-        clean = self._values.scrub(given)
-        if clean is given or not isinstance(given, Mapping) or not isinstance(clean, dict):
-            return clean
-        return {name: clean.get(name, token(label(str(name))).decode()) for name in given}
 
-
-def _message(record: logging.LogRecord, arguments: Any) -> str:
-    if arguments is not record.args:
-        try:
-            return str(str(record.msg) % arguments)
-        except TypeError:  # a token where the template wants a number
-            if isinstance(arguments, Mapping):
-                raise
-    return record.getMessage()
+def _message(record: logging.LogRecord, clean: Any) -> str:
+    """The message with clean arguments: once they are text, their names and kinds are gone (`"user %(email)s"`)."""
+    given = record.args
+    if isinstance(given, Mapping):
+        clean = {name: clean.get(name, token(label(str(name))).decode()) for name in given}
+    try:
+        return str(str(record.msg) % clean)
+    except TypeError:  # a token where the template wants a number
+        if isinstance(given, Mapping):
+            raise
+        return record.getMessage()
 
 
 def _withhold(record: logging.LogRecord) -> None:

@@ -66,11 +66,13 @@ def test_what_was_planted_anywhere_in_a_record_is_gone(
         f"extra_{name}" if hasattr(logging.makeLogRecord({}), name) else name: each
         for name, each in extra.value.items()
     }
+    doubled = template.value.replace("%", "%%")
     if isinstance(arguments, Value):
-        fields["args"], fields["msg"] = arguments.value, template.value.replace("%", "%%")
+        fields["args"], fields["msg"] = arguments.value, doubled
     else:
-        fields["args"] = tuple(each.value for each in arguments)
-        fields["msg"] = template.value.replace("%", "%%") + " and %s" * len(arguments) if arguments else template.value
+        fields["args"], fields["msg"] = tuple(each.value for each in arguments), doubled + " and %s" * len(arguments)
+    if not fields["args"]:
+        fields["msg"] = template.value  # it is not formatted
     if raised is not None:
         fields["exc_info"] = (ValueError, ValueError(raised.value), None)
         planted.append(raised)
@@ -160,6 +162,14 @@ def test_what_a_formatter_left_in_the_record_is_scrubbed(handler: Kept) -> None:
     logging.Formatter().format(record)
     handler.handle(record)
     assert left(record.__dict__, ["bob@x.io"]) == []
+
+
+def test_an_exception_that_is_text_already_is_scrubbed(handler: Kept) -> None:
+    """It came from another process, or a formatter of its own made the text."""
+    record = passed(handler, msg="x", exc_text="LookupError: bob@x.io")
+    assert record.exc_text == "LookupError: [REDACTED:email]"
+    record = passed(handler, msg="x", exc_text="a short text", exc_info=(ValueError, ValueError("bob@x.io"), None))
+    assert (record.exc_text, record.exc_info) == ("a short text", None)
 
 
 class Failing:
