@@ -96,9 +96,8 @@ def _endless() -> list[Any]:
         {Failing(): 1},
         "bob@x.io" * 200_000,
         '"' * 600_000,
-        "@" + "\\" * 17 + "u0041",
     ],
-    ids=["object", "member", "loop", "key", "long", "long when written", "encoded too deep"],
+    ids=["object", "member", "loop", "key", "long", "long when written"],
 )
 def test_what_cannot_be_made_clean_does_not_pass_nor_keep_others(scrub: Values, value: Any) -> None:
     assert scrub.scrub_all(["a", value, "bob@x.io"]) == ["a", UNSCRUBBABLE, "[REDACTED:email]"]
