@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env lock run test test-slow lint generate bench clean
+.PHONY: help env lock run test test-slow lint generate bench detection clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1 — /'
@@ -20,6 +20,7 @@ $(VENV)/.ready: requirements/dev.lock pyproject.toml
 lock:  ## write the lock files anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q pyproject.toml -o requirements/run.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q pyproject.toml --group dev -o requirements/dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --group pyproject.toml:evidence -o requirements/evidence.lock
 
 run: env  ## play an app's logs through the gate and show what came out (SERVE=1 keeps it running)
 	$(BIN)/python -m examples.demo $(if $(SERVE),--serve)
@@ -47,5 +48,13 @@ bench: env  ## the benchmarks, one table each
 	$(BIN)/python -m bench.record
 	$(BIN)/python -m bench.pipeline
 
+detection: env .venv-evidence/.ready  ## measure what is found, and beside presidio-analyzer; writes docs/detection.md
+	$(BIN)/python -m bench.detection --presidio .venv-evidence/bin/python
+
+.venv-evidence/.ready: requirements/evidence.lock
+	@test -x .venv-evidence/bin/python || $(PYTHON) -m venv .venv-evidence
+	.venv-evidence/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .run .services .hypothesis
+	rm -rf $(VENV) .venv-evidence .run .services .hypothesis

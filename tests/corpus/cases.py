@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tests.corpus.draw import Draw, Kind, Planted
 from tests.corpus.encodings import ENCODINGS, Encoding
-from tests.corpus.kinds import KINDS, Draw, Kind, Planted
+from tests.corpus.kinds import KINDS
 from tests.corpus.notations import END, FRAMES, GONE, MAY_GO, NOTATIONS, SLOT, Frame, Notation
-from tests.corpus.reading import leaked
+from tests.corpus.reading import stands
 
 NEUTRAL = ("contact", "note", "ref", "peer", "subject")
 _TRIES = 12
@@ -43,6 +44,8 @@ def cells() -> Iterator[Cell]:
         for notation in NOTATIONS:
             if not (notation.for_keys if kind.keys else notation.for_shapes):
                 continue
+            if kind.notations and notation.name not in kind.notations:
+                continue
             for frame in FRAMES:
                 if frame.document is not None and frame.document is not notation.document:
                     continue
@@ -59,7 +62,8 @@ def case(cell: Cell, draw: Draw) -> Case | None:
         planted = cell.kind.make(draw)
         key = draw.rnd.choice(cell.kind.keys or NEUTRAL)
         made = write(cell, draw, key, planted)
-        if made is not None and not leaked(made.value, made.before + b" " + made.after):
+        around = f"{planted.head} {planted.tail} ".encode()
+        if made is not None and not stands(made.value, around + made.before + b" " + made.after):
             return made
     return None
 
@@ -67,6 +71,19 @@ def case(cell: Cell, draw: Draw) -> Case | None:
 def twin(cell: Cell, draw: Draw, text: str) -> Case | None:
     """A record of the same cell that holds a harmless text under a harmless name."""
     return write(cell, draw, draw.rnd.choice(NEUTRAL), Planted(text))
+
+
+HARMLESS = ("pending", "order 88123 shipped", "1790000000000390524", "v2.14.0-rc.3", "naïve café", "10.2.0.17:5432")
+
+
+def harmless(cell: Cell, draw: Draw) -> Case | None:
+    """A record of the cell that must stay byte for byte; None where every record of it is personal.
+
+    Some digits of a number, percent-encoded, are left out: nobody writes so, and what is left may be a number again.
+    """
+    if cell.encoding.changes or cell.encoding.name == "percent, some" or cell.notation.name == "Cookie header":
+        return None
+    return twin(cell, draw, draw.rnd.choice(HARMLESS))
 
 
 def write(cell: Cell, draw: Draw, key: str, planted: Planted) -> Case | None:

@@ -26,13 +26,13 @@ OPEN: tuple[Open, ...] = (
     Open("keys", "--flag*", "*", "the dashes are taken for a part of the name"),
     Open("keys", "XML element", "*", "elements are not read"),
     Open("keys", "SQL WHERE", "*", "of the comparisons only `=` is read"),
-    Open("pass phrase", "SQL SET", "*", "a doubled quote is taken for the end"),
+    Open("keys", "SQL SET", "*", "a doubled quote is taken for the end"),
     Open("keys", "Java map", "*", "a value of several words is cut at the first"),
     Open("keys", "Java object", "*", "a value of several words is cut at the first"),
     Open("keys", "header dump", "*", "a value of several words is cut at the first, but for well-known headers"),
     Open("keys", "curl -H", "*", "a value of several words is cut at the first, but for well-known headers"),
-    Open("pass phrase", "query string*", "*", "an apostrophe is taken for the end"),
-    Open("pass phrase", "form body", "*", "an apostrophe is taken for the end"),
+    Open("keys", "query string, apostrophes", "*", "an apostrophe is taken for the end"),
+    Open("password", "Go *", "*", "a value that begins with `/` or `:` is not seen"),
     Open("phone number", "key: value", "*", "a bracket behind a number is taken for a part of it"),
     # by shape
     Open("phone", "key: value", "*", "a bracket behind a number is taken for a part of it"),
@@ -46,15 +46,21 @@ OPEN: tuple[Open, ...] = (
 )
 
 
+def row_of(cell: Cell) -> Open | None:
+    """The row that leaves the cell open, the first of them; None if it is claimed."""
+    group = "keys" if cell.kind.keys else "shapes"
+    for row in OPEN:
+        if (
+            row.kind in (group, cell.kind.name)
+            and fnmatchcase(cell.notation.name, row.notation)
+            and fnmatchcase(cell.encoding.name, row.encoding)
+            and fnmatchcase(cell.frame.name, row.frame)
+        ):
+            return row
+    return None
+
+
 def why_open(cell: Cell) -> str | None:
     """Why the cell is not claimed; None if it is."""
-    group = "keys" if cell.kind.keys else "shapes"
-    for each in OPEN:
-        if (
-            each.kind in (group, cell.kind.name)
-            and fnmatchcase(cell.notation.name, each.notation)
-            and fnmatchcase(cell.encoding.name, each.encoding)
-            and fnmatchcase(cell.frame.name, each.frame)
-        ):
-            return each.reason
-    return None
+    row = row_of(cell)
+    return row.reason if row else None

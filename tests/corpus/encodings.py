@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import quote, quote_plus
 
-from tests.corpus.kinds import Draw, Kind
+from tests.corpus.draw import Draw, Kind
 
 Encode: TypeAlias = Callable[[Draw, str], str | None]
 """The text encoded; None where it does not apply to this text."""

@@ -23,6 +23,15 @@ class Score:
     misses: list[tuple[bytes, bytes]] = field(default_factory=list)
     damaged: list[tuple[bytes, bytes]] = field(default_factory=list)
 
+    def add(self, other: "Score") -> None:
+        self.planted += other.planted
+        self.gone += other.gone
+        self.exact += other.exact
+        self.invalid += other.invalid
+        self.quarantined += other.quarantined
+        self.misses += other.misses
+        self.damaged += other.damaged
+
 
 def scrubbed(scrubber: Scrubber, records: Sequence[bytes]) -> list[bytes | None]:
     """The records scrubbed, in blocks as the gate does; None for those that were taken out."""
@@ -57,11 +66,14 @@ def judge(case: Case, output: bytes | None, score: Score) -> None:
         score.quarantined += 1
         score.gone += 1
         return
-    if not leaked(case.value, output):
+    exact = output.startswith(case.before) and output.endswith(case.after)
+    # The value stands nowhere else, so that what surrounds it need not be read.
+    changed = output[len(case.before) : len(output) - len(case.after)] if exact else output
+    if not leaked(case.value, changed):
         score.gone += 1
     elif len(score.misses) < 5:
         score.misses.append((case.record, output))
-    if output.startswith(case.before) and output.endswith(case.after):
+    if exact:
         score.exact += 1
     elif len(score.damaged) < 5:
         score.damaged.append((case.record, output))

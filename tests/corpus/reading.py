@@ -21,6 +21,12 @@ def leaked(value: str, output: bytes) -> bool:
     return any(fragment in text for fragment in set(_fragments(value)) for text in texts)
 
 
+def stands(value: str, text: bytes) -> bool:
+    """Whether a fragment of the value stands in the text as it is."""
+    said = folded(text.decode("utf-8", "replace"))
+    return any(fragment in said for fragment in _fragments(value))
+
+
 def _fragments(value: str) -> Iterator[str]:
     value = folded(value)
     for at in range(max(1, len(value) - FRAGMENT + 1)):

@@ -54,10 +54,15 @@ def log(service: str) -> bytes:
 
 
 def found(scrubber: Scrubber, service: str) -> Iterator[Found]:
-    """Everything that is found in a service's log, with what stands around it."""
+    """Everything that is found in a service's log."""
     for line in log(service).splitlines():
-        if scrubber.scrub(line).findings:
-            for each in scrubber.explain(line):
-                before, value, after = line[: each.start], line[each.start : each.end], line[each.end :]
-                excerpt = b"%s\xc2\xab%s\xc2\xbb%s" % (before[-48:], value, after[:24])
-                yield Found(service, each.rule, excerpt.decode("utf-8", "replace"))
+        yield from found_in(scrubber, service, line)
+
+
+def found_in(scrubber: Scrubber, service: str, line: bytes) -> Iterator[Found]:
+    """What is found in one line, with what stands around it."""
+    if scrubber.scrub(line).findings:
+        for each in scrubber.explain(line):
+            before, value, after = line[: each.start], line[each.start : each.end], line[each.end :]
+            excerpt = b"%s\xc2\xab%s\xc2\xbb%s" % (before[-48:], value, after[:24])
+            yield Found(service, each.rule, excerpt.decode("utf-8", "replace"))
