@@ -35,6 +35,7 @@ OPEN: tuple[Open, ...] = (
     Open("password", "Go *", "*", "a value that begins with `/` or `:` is not seen"),
     Open("phone number", "key: value", "*", "a bracket behind a number is taken for a part of it"),
     # by shape
+    Open("passport", "prose", "*", "a number that follows is taken, too"),
     Open("phone", "key: value", "*", "a bracket behind a number is taken for a part of it"),
     Open("shapes", "*", "HTML*", "HTML entities are not decoded"),
     Open("shapes", "*", "base64*", "base64 is not decoded"),

@@ -116,7 +116,7 @@ def _cookie(draw: Draw, key: str, text: str) -> str | None:
 
 def _cookie_pair(draw: Draw, key: str, text: str) -> str | None:
     """Cookies without the header's name."""
-    return None if re.search(r"[\s\"';,\\]", text) else f"jar theme=dark; {key}={_slot(text)}; lang=en"
+    return None if re.search(r"[\s\"'&;,\\]", text) else f"jar theme=dark; {key}={_slot(text)}; lang=en"
 
 
 def _headers(draw: Draw, key: str, text: str) -> str | None:
