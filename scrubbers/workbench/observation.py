@@ -5,12 +5,13 @@ is, also those that the policy does not use; by names that sound personal; by wh
 masked example stays, and nothing else: how many differ is told from 32-bit checksums.
 """
 
+import json
 import math
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 
 from scrubbers.detectors import DETECTORS
 from scrubbers.engine import Scrubber
@@ -83,8 +84,8 @@ class Observation:
         self.skipped = 0  # records that were withheld
         self.crowded = 0  # values at paths that were not counted, for there were too many
         self.seen: dict[Place, Seen] = {}
-        self._policy = Scrubber(policy.model_copy(update={"mode": "enforce"}))
-        self._all = _every_detector()
+        self._policy = Scrubber(_enforced(policy))
+        self._all = _every_detector(*_let_stay(policy))
         self._named = (Names(rule.names for rule in policy.keys), Names(rule.names for rule in policy.keep))
         self._resolved: dict[Place, Seen | None] = {}
         self._children: dict[Place, dict[str, str]] = {}
@@ -98,7 +99,7 @@ class Observation:
         self.records += len(scrubbed.quarantined)
         body = scrubbed.body
         suspect = bool(self._all.scrub(body).findings)
-        for record in body.splitlines():
+        for record in body.split(b"\n"):
             if record:
                 self.records += 1
                 self._record(record, suspect and bool(self._all.scrub(record).findings))
@@ -208,9 +209,28 @@ def _note(checksum: int, sums: set[int]) -> None:
         sums.add(checksum)
 
 
-@cache
-def _every_detector() -> Scrubber:
-    return Scrubber(Policy.model_validate({"patterns": [{"detector": name} for name in DETECTORS]}))
+def _enforced(policy: Policy) -> Policy:
+    """The policy with all its rules in force: what is only counted today is known all the same."""
+    lists = {
+        name: tuple(rule.model_copy(update={"mode": "enforce"}) for rule in getattr(policy, name))
+        for name in ("keys", "patterns", "deny")
+    }
+    return policy.model_copy(update={"mode": "enforce", **lists})
+
+
+def _let_stay(policy: Policy) -> tuple[str, str]:
+    """What the policy lets stay on purpose, as JSON: identifiers, and values by detector."""
+    keep = json.dumps([rule.model_dump(mode="json") for rule in policy.keep])
+    allow = {rule.detector: rule.allow.model_dump(mode="json") for rule in policy.patterns if rule.detector}
+    return keep, json.dumps({"": policy.allow.model_dump(mode="json"), **allow})
+
+
+@lru_cache(4)
+def _every_detector(keep: str, allow: str) -> Scrubber:
+    """All detectors at their least confidence; what is kept and allowed stays so."""
+    allowed = json.loads(allow)
+    patterns = [{"detector": name, "allow": allowed.get(name, {})} for name in DETECTORS]
+    return Scrubber(Policy.model_validate({"patterns": patterns, "keep": json.loads(keep), "allow": allowed[""]}))
 
 
 def _is_scrubbed(value: str) -> bool:

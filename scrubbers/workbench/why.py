@@ -115,11 +115,21 @@ class Inquiry:
             by_other = _overlapping(found, each.start, each.end)
             if by_other is None or all_of_them:
                 yield Miss(name, self._held_back(name, line, each, by_other), each.start, each.end)
-        if isinstance(self._rule(name), PatternRule):
+        rule = self._rule(name)
+        if isinstance(rule, PatternRule) and rule.regex is not None:
+            yield from self._unmet(name, line, [*alone, *found])
+        elif isinstance(rule, PatternRule):
             glued = list(self._glued(name, line))
             for miss in dict.fromkeys([*glued, *self._refused(name, line, all_of_them=all_of_them)]):
                 if not _overlapping([*alone, *found], miss.start or 0, miss.end or 0):
                     yield miss
+
+    def _unmet(self, name: str, line: bytes, known: Sequence[Explained]) -> Iterator[Miss]:
+        """What a pattern of the policy's own would find without its conditions."""
+        for why, changes in _CONDITIONS:
+            for each in self._explain(self._scrubber(name, why, **changes), line):
+                if not _overlapping(known, each.start, each.end):
+                    yield Miss(name, why, each.start, each.end)
 
     def _held_back(self, name: str, line: bytes, alone: Explained, by_other: Explained | None) -> str:
         rule = self._rules.get(name)
@@ -227,6 +237,12 @@ _RESTRICTIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("`allow` lets it stay", {"allow": Allow(documented=False)}),
     ("it is less sure than `min_confidence` asks", {"min_confidence": "shape"}),
     ("the rule's `scope` leaves this place out", {"scope": Scope()}),
+)
+
+
+_CONDITIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    ("none of its `context` words stands near it", {"context": ()}),
+    ("its check digits are wrong: the rule's `validator` says no", {"validator": None}),
 )
 
 

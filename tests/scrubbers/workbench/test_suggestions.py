@@ -142,6 +142,21 @@ def test_what_the_policy_finds_is_not_suggested_again() -> None:
     assert suggested({"tel_no": "030 901820-17"}, policy=mask) == {}
 
 
+def test_what_the_policy_lets_stay_is_not_suggested() -> None:
+    policy = Policy.model_validate({
+        "patterns": [{"detector": "email", "allow": {"shapes": [".*@ops\\.example"]}}, {"detector": "ipv4"}],
+        "allow": {"values": ["203.0.113.9"]},
+        "keep": [{"names": ["order"], "shape": "[0-9]{16}"}],
+    })  # fmt: skip
+    record = {"by": "root@ops.example", "from": "203.0.113.9", "order": "4111111111111111"}
+    assert suggested(record, b"by root@ops.example order=4111111111111111", policy=policy) == {}
+
+
+def test_what_is_only_counted_is_known_all_the_same() -> None:
+    policy = Policy.model_validate({"patterns": [{"detector": "email", "mode": "observe"}]})
+    assert suggested({"by": "root@ops.example"}, policy=policy) == {}
+
+
 def test_a_map_by_user_is_one_path_and_its_keys_are_not_shown() -> None:
     observed = observe(*({"by": {f"{name} {n}": {"tel_no": f"030 90{n:04}17"}}} for n, name in enumerate(names(400))))
     (found,) = suggestions(observed, DEFAULT)

@@ -126,6 +126,15 @@ def test_a_key_that_the_policy_does_not_list() -> None:
     assert ask(b"colour=red", "colour") == [(b"red", told)]
 
 
+def test_a_pattern_of_ones_own() -> None:
+    badge = {"name": "badge", "regex": "B-[0-9]{6}", "context": ["badge"]}
+    policy = {"patterns": [badge, {"name": "ticket", "regex": "T[0-9]{16}", "validator": "luhn"}]}
+    assert ask(b"badge B-123456", "badge", **policy) == [(b"B-123456", "finds this")]
+    assert ask(b"order B-123456", "badge", **policy) == [(b"B-123456", "none of its `context` words stands near it")]
+    told = "its check digits are wrong: the rule's `validator` says no"
+    assert near(b"T4111111111111112", **policy) == [("ticket", b"T4111111111111112", told)]
+
+
 def test_what_is_found_is_said_so() -> None:
     assert ask(b"mail a@b.io", "email") == [(b"a@b.io", "finds this")]
     assert ask(b"password=x7", "password") == [(b"x7", "finds this")]
