@@ -99,10 +99,10 @@ def _same(match: Match, _plain: bytes) -> Iterable[int]:
     return range(match.start(), match.end())
 
 
-# HTML and XML entities: by number, and the names of ASCII and Latin signs. Their introducers are literals: these cost
-# nearly nothing, however many they are.
+# HTML and XML entities: by number, and the names of ASCII signs and of the space that does not break. Their introducers
+# are literals, which cost little.
 
-_NAMED = sorted(name for name, sign in html5.items() if name.endswith(";") and len(sign) == 1 and ord(sign) < 0x180)
+_NAMED = sorted(name for name, sign in html5.items() if name.endswith(";") and (sign.isascii() or sign == "\u00a0"))
 
 
 def _entity(match: Match) -> bytes:
