@@ -164,7 +164,7 @@ def test_confidence_is_that_of_the_surest_trigger() -> None:
 
 
 def test_a_record_that_is_withheld_has_no_findings() -> None:
-    line = b"jane%2525252540example.com"
+    line = b"jane%252525252525252540example.com"
     assert inquiry().scrub(line).quarantined
     assert inquiry().findings(line) == []
     assert inquiry().near_misses(line) == []
