@@ -27,7 +27,7 @@ _HEADERS = frozenset().union(
     )
 )
 
-_TOKEN_END = re.compile(rb"[&;,](?= ?[A-Za-z0-9_.%\[\]-]+=)")
+_UP_TO_NEXT = re.compile(rb"(?:[^\s\"'&;,]|[&;,](?! ?[A-Za-z0-9_.%\[\]-]+=))+")
 _BARE = re.compile(rb"[^\s\"']+")
 _QUERY = re.compile(rb"[^\s\"&#]+")
 _QUERY_QUOTE = re.compile(rb"'[),;\]}]*\Z")
@@ -85,14 +85,13 @@ def _bare_value(text: bytes, at: int, name: bytes, name_start: int, sign: bytes)
         found = _IN_BRACKETS.match(text, at)
         if found:
             return at, at + len(found[0].rstrip())
-    found = _BARE.match(text, at)
+    found = _UP_TO_NEXT.match(text, at)
     if found is None:
         return None
     end = found.end()
     if text[end : end + 1] == b"'" and (form := _FORM.match(text, end)):
         end = text.index(b"&", end, form.end())
-    cut = _TOKEN_END.search(text, at, end)
-    value = text[at : cut.start() if cut else end].rstrip(_CLOSING)
+    value = text[at:end].rstrip(_CLOSING)
     return (at, at + len(value)) if value else None
 
 

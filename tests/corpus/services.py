@@ -38,9 +38,6 @@ class Found:
 
 JUDGED: tuple[Judged, ...] = (
     Judged("email", r"@example\.org»", True, "an address: of a program's author, of a package's maintainers"),
-    Judged("key:pass_phrase", r"passphrase = «null»", False, "a setting that is not set; nothing is lost with it"),
-    Judged("key:secret", r"secret = «null»", False, "a setting that is not set; nothing is lost with it"),
-    Judged("key:password", r"password = «null»", False, "a setting that is not set; nothing is lost with it"),
     Judged("ipv4", r"; rv:«[0-9.]+»\)", False, "the version of a browser, in its user agent"),
     Judged("ipv4", r"-«[0-9.]+»\.jar", False, "the version of a library, in a file name"),
     Judged("ipv4", r" «[0-9.]+»-[0-9]", False, "the version of a package"),

@@ -49,12 +49,12 @@ QUADRATIC: dict[str, tuple[str, str, str]] = {  # beginning, unit, end: found by
 
 CHEAP = (
     "letters", "digits", "fours", "spaces", "percents", "ampersands", "backslashes", "quotes", "apostrophes", "commas",
-    "colons", "equals", "dots", "nul", "beyond ASCII", "zero width", "full width", "entities", "objects", "arrays",
+    "colons", "equals", "dots", "nul", "beyond ASCII", "objects", "arrays",
     "open objects", "nested", "objects in a row", "arrays of strings", "escaped quotes", "doubled escapes",
-    "deep strings", "base64", "tokens", "labels", "slack hooks", "map", "arguments", "dotted", "pairs",
+    "deep strings", "base64", "labels", "slack hooks", "map", "arguments", "dotted", "pairs",
 )  # fmt: skip
-"""What no detector and no key begins with. What one begins with is looked at each time it stands there, 0.2 µs or more:
-a mebibyte of `@` costs 0.5 s."""
+"""What no detector, key, encoding or token begins with. What one begins with is looked at each time it stands there, for
+0.2 µs or more: a mebibyte of `@` costs 0.5 s."""
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,6 @@ def test_a_long_record_costs_no_more_a_byte_than_a_short_one(cost: Callable[[byt
     assert grows(cost, record(unit, SMALL), record(unit, LARGE)) <= GROWTH
 
 
-@pytest.mark.xfail(reason="keys whose values reach to the end of the line are looked at again and again", strict=False)
 @pytest.mark.parametrize("name", QUADRATIC)
 def test_nor_does_what_was_found_to_be_quadratic(cost: Callable[[bytes], float], name: str) -> None:
     before, unit, after = QUADRATIC[name]

@@ -98,7 +98,9 @@ def test_the_difference_is_shown_and_cannot_steer_the_terminal(sluicegate: Run, 
 
 
 def test_a_record_that_is_withheld_fails_whatever_is_expected(sluicegate: Run, write: Write) -> None:
-    write("cases:\n  - {given: 'jane%252525252525252540example.com', gone: [jane]}\n  - {given: jane, unchanged: true}\n")
+    write(
+        "cases:\n  - {given: 'jane%252525252525252540example.com', gone: [jane]}\n  - {given: jane, unchanged: true}\n"
+    )
     done = sluicegate("policy", "test", "cases.yaml")
     assert done.returncode == 1
     assert failed(done.stdout) == ["2: the record is withheld: encoded too deep"]
