@@ -53,8 +53,8 @@ CHEAP = (
     "open objects", "nested", "objects in a row", "arrays of strings", "escaped quotes", "doubled escapes",
     "deep strings", "base64", "labels", "slack hooks", "map", "arguments", "dotted", "pairs",
 )  # fmt: skip
-"""What no detector, key, encoding or token begins with. What one begins with is looked at each time it stands there, for
-0.2 µs or more: a mebibyte of `@` costs 0.5 s."""
+"""What no detector, key, encoding or token begins with. What one begins with is looked at each time it stands there,
+for 0.2 µs or more: a mebibyte of `@` costs 0.5 s."""
 
 
 @pytest.fixture(scope="module")
