@@ -237,13 +237,13 @@ _GROUP = rb"[I-Za-f][C-HS-Xi-ny-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][0-9A-Za-
 BASE64_INTRODUCER = b"(?:" + _GROUP + b"){3}"
 """Behind a byte that is no letter and no digit: three groups of what may be base64 of text."""
 
-_BASE64 = re.compile(rb"(?<![0-9A-Za-z])(?:" + _GROUP + rb"){3}[0-9A-Za-z+/_-]{4,}={0,2}")
+_BASE64 = re.compile(rb"(?<![0-9A-Za-z])(?:" + _GROUP + rb"){3}[0-9A-Za-z+/_-]{2,}={0,2}")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*").fullmatch
 
 
 def embedded(text: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Runs of base64 (of 16 signs or more, either alphabet) that stand for text: start, end, what they say."""
+    """Runs of base64 (of ten bytes or more, either alphabet) that stand for text: start, end, what they say."""
     for match in _BASE64.finditer(text):
         run = match[0].rstrip(b"=").translate(_URL_SAFE)
         run = run[: len(run) - (len(run) % 4 == 1)]

@@ -7,7 +7,9 @@ from scrubbers.detectors.web import in_userinfo
 
 # Beyond ASCII: addresses may be internationalised (RFC 6531), and bytes from 0x80 on are letters of some script.
 _LOCAL = b"abcdefghijklmnopqrstuvwxyz.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&*+-/^_~" + bytes(range(0x80, 0x100))
-_DOMAIN = re.compile(rb"(?:[A-Za-z0-9\x80-\xff-]+\.)+[A-Za-z\x80-\xff]{2,63}").match
+_DOMAIN = re.compile(
+    rb"(?:[A-Za-z0-9\x80-\xff-]+\.)+(?:[xX][nN]--[A-Za-z0-9-]{0,58}[A-Za-z0-9]|[A-Za-z\x80-\xff]{2,63})"
+).match
 _USUAL, _LONGEST = 64, 320  # bytes before the `@`: RFC 5321 allows 64; what writes more is followed as far as that
 _NO_USERINFO = frozenset(b" \"'\n\t<>")
 _NOT_FIRST = b".-+&%/!#$*^~"
