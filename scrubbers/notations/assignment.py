@@ -19,6 +19,7 @@ ASSIGN = re.compile(rb"[\]`]?[ \t]{0,2}(=>|=(?!=)|:(?!:|//))[ \t]{0,2}")
 _IN_NAME = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-"
 _WORDS = re.compile(rb"(?:[A-Za-z0-9_.-]+ ){1,3}[A-Za-z0-9_.-]+\Z")
 _LONGEST_NAME = 64
+_BEFORE_FLAG = b" \t\r\n\"'`=([,;|\\"  # not what a token ends with
 
 _HEADERS = frozenset().union(
     *map(
@@ -53,7 +54,8 @@ def names_before(text: bytes, end: int) -> Iterator[bytes]:
     # The letter of an escape before (`\\nemail=`) is not of the name, nor are the dashes of `--email=`.
     if before and head[before - 1] == 0x5C and name[:1] in (b"b", b"f", b"n", b"r", b"t"):
         name = name[1:]
-    name = name.lstrip(b"-")
+    if not before or head[before - 1] in _BEFORE_FLAG:
+        name = name.lstrip(b"-")
     if not name:
         return
     yield name

@@ -118,6 +118,8 @@ def test_the_map_names_every_page() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.stem}-{page.stem}")
 def test_options_in_the_text_exist(page: Path) -> None:
+    if page.stem == "detection":
+        return  # its tables name the options of no command: `--flag=value` is a notation there
     known = {option for _, command in commands() for each in command.params for option in each.opts} | {"--help"}
     said = set(re.findall(r"`(?:sluicegate [a-z ]*)?(--[a-z][a-z-]+)", page.read_text()))
     assert said <= known

@@ -77,6 +77,7 @@ WRONG: list[tuple[str, bytes, bytes]] = [
     ("default", b"WHERE `email` = 'x y'", b"WHERE `email` = '[REDACTED:email]'"),
     ("default", b"map[id:17 secret:/f!?4$k ok:true]", b"map[id:17 secret:[REDACTED:secret] ok:true]"),
     ("default", b"ssl.keystore.password = null", b"ssl.keystore.password = null"),
+    ("default", b"bob@x.io-password=x", b"[REDACTED:email]-password=x"),
     # Encodings.
     ("default", b"to bob&#64;x.io and bob&commat;x.io", b"to [REDACTED:email] and [REDACTED:email]"),
     ("default", "to bob＠x.io and 4111\u200b1111\u200b1111\u200b1111".encode(), b"to [REDACTED:email] and [REDACTED:payment_card]"),
