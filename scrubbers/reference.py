@@ -232,7 +232,7 @@ class Reference:
                 if rule is None and self._plan.keep_shapes and hits.among(*member.value):
                     start, end = _inner(view.text, member.value)
                     if self._plan.kept(path or _segments(member.path, self._token), view.text[start:end]):
-                        kept.append(view.span(*member.value))
+                        self._keep(view, member.value, kept)
             for number, rule in enumerate(rules):
                 if rule is not None:
                     self._remove(view, members, rules, number, rule, findings)

@@ -82,6 +82,7 @@ WRONG: list[tuple[str, bytes, bytes]] = [
     ("default", b"to bob&#64;x.io and bob&commat;x.io", b"to [REDACTED:email] and [REDACTED:email]"),
     ("default", "to bob＠x.io and 4111\u200b1111\u200b1111\u200b1111".encode(), b"to [REDACTED:email] and [REDACTED:payment_card]"),
     ("default", b"data=Ym9iLnNtaXRoQGV4YW1wbGUuY29t&x=1", b"data=[REDACTED:email]&x=1"),
+    ("default", b"x=eyJ0cmFjZV9pZCI6IjQwMDAwMDAwMDAwMDAwMDIiLCJlbWFpbCI6ImJvYkB4LmlvIn0=", b"x=[REDACTED:email]"),  # with a trace id that is kept
     ("default", b"ref=DE89+3704+0044+0532+0130+00&a=1", b"ref=[REDACTED:iban]&a=1"),
 ]  # fmt: skip
 
