@@ -4,8 +4,8 @@ An encoding is introducers (what must be there, for the trigger scan) and a deco
 property-tested: no introducer in a text, and decoding it shows nothing that was not seen before.
 
 Decoding goes in rounds: each undoes all encodings once, until nothing changes. Two stand apart, as further readings of
-the same text: base64, a run of which is a text of its own, looked into once, not again within itself; and PLUS, `+` for
-a space in a form's value, for a `+` may be meant as it stands.
+the same text: base64 (`embedded`), a run of which is a text of its own, looked into once, not again within itself; and
+`spaced`, a form with `+` for a space, for a `+` may be meant as it stands.
 """
 
 import base64
@@ -37,7 +37,6 @@ class Encoding:
     escape begins that it comes from.
     """
 
-    name: str
     introducers: tuple[bytes, ...]
     unit: "re.Pattern[bytes]"
     decode: Decoder
@@ -86,19 +85,6 @@ def _run_sources(match: Match, plain: bytes, width: int) -> Iterable[int]:
     return offsets
 
 
-# Forms: `+` for a space in a value
-
-_IN_FORM = rb"0-9A-Za-z%(._~*!'-"
-
-
-def _plus(match: Match) -> bytes:
-    return match[0].replace(b"+", b" ")
-
-
-def _same(match: Match, _plain: bytes) -> Iterable[int]:
-    return range(match.start(), match.end())
-
-
 # HTML and XML entities: by number, and the names of ASCII signs and of the space that does not break. Their introducers
 # are literals, which cost little.
 
@@ -134,42 +120,43 @@ def _fold(match: Match) -> bytes:
     return _FOLDED[match[0]]
 
 
-PLUS = Encoding(
-    "plus",
-    (rb"=[" + _IN_FORM + rb"]+\+[0-9A-Za-z%(]",),
-    re.compile(rb"(?<==)[" + _IN_FORM + rb"]+\+[0-9A-Za-z%(][" + _IN_FORM + rb"),+-]*"),
-    _plus,
-    _same,
-)
 # `\/` of a URL, `\n` before what a guarded shape can begin with.
 JSON = Encoding(
-    "json",
     (rb"\\(?:u|/|[bfnrt][0-9A-Za-f+])",),
     re.compile(rb"(?:\\u[0-9a-fA-F]{4})+|\\[\"\\/bfnrt]"),
     _json,
     _json_sources,
 )
 PERCENT = Encoding(
-    "percent",
     (rb"%[0-9a-fA-F][0-9a-fA-F]",),
     re.compile(rb"(?:%[0-9a-fA-F]{2})+"),
     _percent,
     _percent_sources,
 )
 HTML = Encoding(
-    "html",
     (*(b"&#%c" % sign for sign in b"0123456789xX"), *(f"&{name}".encode() for name in _NAMED)),
     re.compile(rb"&(?:#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});?|" + "|".join(_NAMED).encode() + b")"),
     _entity,
 )
 UNICODE = Encoding(
-    "unicode",
     (rb"\xc2[\xa0\xad]", *sorted(each for each in _FOLDED if len(each) > 2)),
     re.compile(b"|".join(sorted(_FOLDED))),
     _fold,
 )
 ENCODINGS = (JSON, PERCENT, HTML, UNICODE)
-INTRODUCERS = tuple(each for encoding in (*ENCODINGS, PLUS) for each in encoding.introducers)
+
+# Forms: `+` for a space in a value
+
+_IN_FORM = rb"0-9A-Za-z%(._~*!'-"
+_FORM_INTRODUCER = rb"=[" + _IN_FORM + rb"]+\+[0-9A-Za-z%(]"
+_FORM = re.compile(rb"(?<==)[" + _IN_FORM + rb"]+\+[0-9A-Za-z%(][" + _IN_FORM + rb"),+-]*")
+
+INTRODUCERS = (*(each for encoding in ENCODINGS for each in encoding.introducers), _FORM_INTRODUCER)
+
+
+def spaced(text: bytes) -> bytes:
+    """`text` read as a form: each `+` in the values of its parameters is a space. As long as it was."""
+    return _FORM.sub(lambda value: value[0].replace(b"+", b" "), text)
 
 
 def decode(text: bytes) -> bytes | None:
@@ -199,12 +186,12 @@ def readings(text: bytes) -> Iterator[bytes]:
     texts = [text, *rounds(text)]
     yield from texts[1:]
     for each in texts:
-        if PLUS.unit.search(each):
-            spaced = PLUS.unit.sub(PLUS.decode, each)
-            yield from (spaced, *rounds(spaced))
+        form = spaced(each)
+        if form != each:
+            yield from (form, *rounds(form))
 
 
-def decode_mapped(text: bytes, encodings: Iterable[Encoding] = ENCODINGS) -> "tuple[bytes, array[int]]":
+def decode_mapped(text: bytes, encodings: Iterable[Encoding]) -> "tuple[bytes, array[int]]":
     """One round of decoding; for each decoded byte the offset where its source begins, and one entry for the end."""
     offsets: array[int] | None = None
     for encoding in encodings:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from scrubbers.actions import in_token
 from scrubbers.detectors.detector import Span
-from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, PLUS, Encoding, decode, decode_mapped, embedded
+from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, Encoding, decode, decode_mapped, embedded, spaced
 from scrubbers.matching import Unscrubbable
 from scrubbers.notations.assignment import ASSIGN, bare_value, may_be_named, named_value, names_before
 from scrubbers.notations.json_document import Document, Member, documents
@@ -69,7 +69,7 @@ class View:
         """A span of this view is to be replaced; the replacement is written as it must be where this view stands."""
         if self.whole is not None:
             return (*self.whole, rule.token, rule)
-        for _ in range(self.quotes if replacement else 0):
+        for _ in range(self.quotes):
             replacement = _escaped(replacement)
         return (*self.span(start, end), replacement, rule)
 
@@ -156,10 +156,9 @@ class Reference:
         text = view.text
         if any(each.unit.search(text, *gap) for gap in _between(text, view.documents) for each in ENCODINGS):
             yield from self._decode(view, ENCODINGS, view.quotes + (JSON.unit.search(text) is not None))
-        if not view.spaced and PLUS.unit.search(text):
-            spaced = PLUS.unit.sub(PLUS.decode, text)
+        if not view.spaced and (form := spaced(text)) != text:
             reading = view.part(0, len(text), view.path)
-            reading.text, reading.depth, reading.spaced = spaced, view.depth + 1, True
+            reading.text, reading.depth, reading.spaced = form, view.depth + 1, True
             yield reading
         if view.whole is None:
             for start, end, plain in embedded(text):
