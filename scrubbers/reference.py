@@ -9,8 +9,6 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from scrubbers.actions import in_token
 from scrubbers.detectors.detector import Span
@@ -21,66 +19,11 @@ from scrubbers.notations.json_document import Document, Member, documents
 from scrubbers.notations.quoted import BARE, quoted_key, value_at
 from scrubbers.plan import BASE64, END, KEY, WHAT, Plan, Rule
 from scrubbers.splice import Finding, splice
-
-Offsets: TypeAlias = Sequence[int]
-Path: TypeAlias = tuple[bytes, ...]
+from scrubbers.views import Paths, View, around, escaped, nowhere, segments, within
 
 _ROUNDS = 12
 _COMMA = re.compile(rb"[ \t]*,[ \t]*").match
 _MOST, _MOST_LEFT = 20_000, 1_000  # findings in one record, in the first round and later: more are no accident
-
-
-@dataclass(slots=True)  # not frozen: that would triple the price of making one
-class View:
-    """Text in a record: its bytes, and where each of them (and the end) begins in the record."""
-
-    text: bytes
-    offsets: Offsets
-    depth: int = 0  # rounds of decoding passed through
-    quotes: int = 0  # JSON strings it stands in
-    scalar: bool = False  # a JSON number or word, replaced as a whole
-    literal: bool = False  # between the quotes of a JSON string: what it says shows only when decoded
-    path: Path = ()  # of the key whose value it stands in, as `Names` takes it; only if some rule asks for it
-    documents: Sequence[Span] = ()  # JSON in it, which has views of its own
-    whole: Span | None = None  # the run of base64 that it stands in, which goes as a whole
-    spaced: bool = False  # read as a form: with `+` as space
-
-    def part(self, start: int, end: int, path: Path) -> "View":
-        offsets = self.offsets[start : end + 1]
-        view = View(self.text[start:end], offsets, self.depth, self.quotes, path=path, whole=self.whole)
-        view.spaced = self.spaced
-        return view
-
-    def string(self, start: int, end: int, path: Path) -> "View":
-        """What stands between the quotes of a JSON string."""
-        view = self.part(start, end, path)
-        view.quotes += 1
-        view.literal = True
-        return view
-
-    def span(self, start: int, end: int) -> Span:
-        """Where a span of this view stands in the record."""
-        last = self.offsets[end - 1] if end > start else -1
-        while end < len(self.offsets) - 1 and self.offsets[end] == last:
-            end += 1  # a character of several bytes comes from one escape
-        return self.offsets[start], self.offsets[end]
-
-    def finding(self, start: int, end: int, replacement: bytes, rule: Rule) -> Finding:
-        """A span of this view is to be replaced; the replacement is written as it must be where this view stands."""
-        if self.whole is not None:
-            return (*self.whole, rule.token, rule)
-        for _ in range(self.quotes):
-            replacement = _escaped(replacement)
-        return (*self.span(start, end), replacement, rule)
-
-
-def _escaped(text: bytes) -> bytes:
-    """Text as it stands between the quotes of a JSON string."""
-    text = text.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-    return _CONTROL.sub(lambda found: b"\\u%04x" % found[0][0], text)
-
-
-_CONTROL = re.compile(rb"[\x00-\x1f]")
 
 
 class Reference:
@@ -162,7 +105,7 @@ class Reference:
             yield reading
         if view.whole is None:
             for start, end, plain in embedded(text):
-                if _within(start, view.documents):
+                if within(start, view.documents):
                     continue
                 whole = view.span(start, end)
                 offsets = array("L", [whole[0]]) * len(plain)
@@ -197,10 +140,10 @@ class Reference:
         gone: list[Span] = []
         gone_to = 0
         names = self._plan.names
-        path_at = _Paths(document, view.path, self._token).at if self._plan.by_path else _nowhere
+        path_at = Paths(document, view.path, self._token).at if self._plan.by_path else nowhere
         for members, member in document.open:
             if (names.around or hits.key_at(*member.key)) and names.rule(
-                _segments(member.path, self._token)
+                segments(member.path, self._token)
             ) is not None:
                 # What is open within it goes with it.
                 start = member.value[0]
@@ -213,7 +156,7 @@ class Reference:
                 rule = None
                 path = None
                 if names.around or hits.key_at(*member.key):
-                    path = _segments(member.path, self._token)
+                    path = segments(member.path, self._token)
                     number = names.rule(path)
                     start, end = _inner(view.text, member.value)
                     if number is not None and self._plan.kept(path, view.text[start:end]):
@@ -230,17 +173,17 @@ class Reference:
                 rules.append(rule)
                 if rule is None and self._plan.keep_shapes and hits.among(*member.value):
                     start, end = _inner(view.text, member.value)
-                    if self._plan.kept(path or _segments(member.path, self._token), view.text[start:end]):
+                    if self._plan.kept(path or segments(member.path, self._token), view.text[start:end]):
                         self._keep(view, member.value, kept)
             for number, rule in enumerate(rules):
                 if rule is not None:
                     self._remove(view, members, rules, number, rule, findings)
         gone.sort()
         for start, end in document.strings:
-            if hits.among(start, end) and not _within(start, gone):
+            if hits.among(start, end) and not within(start, gone):
                 pending.append(view.string(start, end, path_at(start)))
         for start, end in document.scalars:
-            if hits.among(start, end) and not _within(start, gone):
+            if hits.among(start, end) and not within(start, gone):
                 leaf = view.part(start, end, path_at(start))
                 leaf.scalar = True
                 leaves.append(leaf)
@@ -271,13 +214,13 @@ class Reference:
                 replacement = rule.replace(plain)
                 if replacement == plain:
                     return
-                replacement = _escaped(replacement)
+                replacement = escaped(replacement)
                 findings.append(view.finding(start, end, replacement, rule))
                 return
             replacement = rule.token if value[:1] in b"{[" and rule.action == "mask" else rule.replace(value)
             if replacement == value:
                 return
-            findings.append(view.finding(start, end, b'"' + _escaped(replacement) + b'"', rule))
+            findings.append(view.finding(start, end, b'"' + escaped(replacement) + b'"', rule))
             return
         start, end = member.key[0] - 1, member.value[1]
         if number + 1 < len(members):
@@ -340,7 +283,7 @@ class Reference:
             if what in self._plan.owns:
                 own.setdefault(what - self._plan.owns.start, []).append(end)
                 continue
-            if _within(end - 1, view.documents):
+            if within(end - 1, view.documents):
                 continue
             if what >= KEY:
                 covered = self._text_key(view, text, end, findings)
@@ -364,7 +307,7 @@ class Reference:
             return
         for (start, end), value in pattern.found(view.text, record, view.span):
             at = bisect_right(ends, start)
-            inside = _around(start, view.documents)
+            inside = around(start, view.documents)
             if at < len(ends) and ends[at] <= end and not (inside and end <= inside[1]):
                 self._shape(view, text, value, rule, findings)
 
@@ -495,43 +438,6 @@ _TO_QUOTE = re.compile(rb"[^\"'\\\n]{0,96}")  # an escaped one counts once it is
 _TO_SIGN = re.compile(rb"[A-Za-z0-9_.-]*(?: [A-Za-z0-9_.-]+){0,3}(?=[ \t]{0,2}[:=])")
 
 
-class _Paths:
-    """The path of the key whose value a place in a document belongs to."""
-
-    def __init__(self, document: Document, outer: Path, token: "re.Pattern[bytes]") -> None:
-        self._outer, self._token = outer, token
-        members = [member for members in document.objects for member in members]
-        self._members = sorted(members, key=lambda member: (member.value[0], -member.value[1]))
-        self._starts = [member.value[0] for member in self._members]
-        self._around: list[int] = []  # for each member the one around it, or -1
-        open_: list[int] = []
-        for number, member in enumerate(self._members):
-            while open_ and self._members[open_[-1]].value[1] <= member.value[0]:
-                open_.pop()
-            self._around.append(open_[-1] if open_ else -1)
-            open_.append(number)
-
-    def at(self, place: int) -> Path:
-        number = bisect_right(self._starts, place) - 1
-        while number >= 0 and self._members[number].value[1] <= place:
-            number = self._around[number]
-        return (*_segments(self._members[number].path, self._token), *self._outer) if number >= 0 else self._outer
-
-
-def _nowhere(_place: int) -> Path:
-    return ()
-
-
-def _around(at: int, spans: Sequence[Span]) -> Span | None:
-    number = bisect_right(spans, (at, 1 << 62)) - 1
-    return spans[number] if number >= 0 and at < spans[number][1] else None
-
-
-def _within(at: int, spans: Sequence[Span]) -> bool:
-    number = bisect_right(spans, (at, 1 << 62)) - 1
-    return number >= 0 and spans[number][0] <= at < spans[number][1]
-
-
 class _Hits:
     """Where in a text something may be personal or encoded: only there its JSON is looked at further."""
 
@@ -551,17 +457,6 @@ class _Hits:
         return at < len(self._ends) and self._ends[at] <= end
 
 
-def _segments(path: Sequence[bytes], token: "re.Pattern[bytes]") -> list[bytes]:
-    """The path of a key as names are compared: lower-case segments, the innermost first; our tokens say nothing."""
-    return [
-        segment
-        for key in path
-        for segment in reversed(
-            (decode(key) or key if b"[" not in key else token.sub(b"[]", decode(key) or key)).lower().split(b".")
-        )
-    ]
-
-
 def _inner(text: bytes, value: Span) -> Span:
     """A value's span without its quotes; the closing one is missing where JSON is cut off."""
     start, end = value
@@ -578,7 +473,7 @@ def _longest(findings: list[Finding], kept: list[Span]) -> tuple[list[Finding], 
     settled = True
     for finding in findings:
         start, end = finding[0], finding[1]
-        if _within(start, kept) and not (finding[3] and finding[3].denied):
+        if within(start, kept) and not (finding[3] and finding[3].denied):
             continue
         at = bisect_right(taken, (start, end))
         if (at and taken[at - 1][1] > start) or (at < len(taken) and taken[at][0] < end):
