@@ -12,7 +12,8 @@ from operator import itemgetter
 
 from scrubbers.actions import in_token
 from scrubbers.encodings import MAX_DEPTH, decode, embedded, readings
-from scrubbers.notations.assignment import ASSIGN, bare_value, may_be_named, named_value, names_before
+from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
+from scrubbers.notations.named import may_be_named, named_value
 from scrubbers.plan import BASE64, END, GUARDED, KEY, WHAT, Hit, Plan, Rule
 from scrubbers.splice import Finding, standing
 

@@ -14,8 +14,9 @@ from scrubbers.actions import in_token
 from scrubbers.detectors.detector import Span
 from scrubbers.encodings import ENCODINGS, JSON, MAX_DEPTH, Encoding, decode, decode_mapped, embedded, spaced
 from scrubbers.matching import Unscrubbable
-from scrubbers.notations.assignment import ASSIGN, bare_value, may_be_named, named_value, names_before
+from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
 from scrubbers.notations.json_document import Document, Member, documents
+from scrubbers.notations.named import may_be_named, named_value
 from scrubbers.notations.quoted import BARE, quoted_key, value_at
 from scrubbers.plan import BASE64, END, KEY, WHAT, Plan, Rule
 from scrubbers.splice import Finding, splice

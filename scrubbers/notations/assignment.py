@@ -16,7 +16,7 @@ from scrubbers.detectors.detector import Span
 from scrubbers.paths import spellings
 
 ASSIGN = re.compile(rb"[\]`]?[ \t]{0,2}(=>|=(?!=)|:(?!:|//))[ \t]{0,2}")
-_IN_NAME = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-"
+IN_NAME = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-"
 _WORDS = re.compile(rb"(?:[A-Za-z0-9_.-]+ ){1,3}[A-Za-z0-9_.-]+\Z")
 _LONGEST_NAME = 64
 _BEFORE_FLAG = b" \t\r\n\"'`=([,;|\\"  # not what a token ends with
@@ -29,7 +29,7 @@ _HEADERS = frozenset().union(
 )
 
 _UP_TO_NEXT = re.compile(rb"(?:[^\s\"'&;,]|[&;,](?! ?[A-Za-z0-9_.%\[\]-]+=))+")
-_BARE = re.compile(rb"[^\s\"']+")
+BARE = re.compile(rb"[^\s\"']+")
 _QUERY = re.compile(rb"[^\s\"&#]+")
 _QUERY_QUOTE = re.compile(rb"'[),;\]}]*\Z")
 _FORM = re.compile(rb"(?:'[^\s\"'&]*)+&[A-Za-z0-9_.%\[\]-]+=")
@@ -49,7 +49,7 @@ _CLOSING_PROSE = _CLOSING + b"."
 def names_before(text: bytes, end: int) -> Iterator[bytes]:
     """What may be the key that ends at `end`, lower-case, shortest first: one word, or up to four (`credit card`)."""
     head = text[end - _LONGEST_NAME if end > _LONGEST_NAME else 0 : end].lower()
-    before = len(head.rstrip(_IN_NAME))
+    before = len(head.rstrip(IN_NAME))
     name = head[before:]
     # The letter of an escape before (`\\nemail=`) is not of the name, nor are the dashes of `--email=`.
     if before and head[before - 1] == 0x5C and name[:1] in (b"b", b"f", b"n", b"r", b"t"):
@@ -102,70 +102,9 @@ def _after_colon(text: bytes, at: int, name: bytes, before: bytes) -> Span | Non
         # A header that stands in quotes (`-H "Cookie: …"`) ends with them; else quotes are of its value.
         found = _QUOTED_LINE.get(before[0] if before else 0, _LINE).match(text, at)
         return (at, at + len(found[0].rstrip())) if found else None
-    found = _BARE.match(text, at)
+    found = BARE.match(text, at)
     value = found[0].rstrip(_CLOSING_PROSE) if found else b""
     return (at, at + len(value)) if value else None
 
 
 _LINE_BEGINS = (b"", b"\n", b"\r", b'"', b"'")
-
-
-# What needs more than a look at what follows the key
-
-_FLAG = re.compile(rb"[ \t]+(?=[^\s-])").match
-_LONGEST_ELEMENT = 16384  # bytes; a longer one goes as far as the next tag
-_ELEMENT = re.compile(rb"(?:\s[^<>]{0,256})?>").match
-_COMPARED = re.compile(
-    rb"[\]`\"]?\s{0,4}(?:<>|!=|[<>]=?|(?:not\s{1,4})?(?:i?like|r?like|regexp|in|between)\b)\s{0,4}", re.IGNORECASE
-).match
-_SQL_LIST = re.compile(rb"\((?:'(?:[^'\\\n]|\\.|'')*'|[^'()\n])*\)").match
-_SQL_RANGE = re.compile(rb"('(?:[^'\\\n]|\\.|'')*')\s{1,4}(?i:and)\s{1,4}'(?:[^'\\\n]|\\.|'')*'").match
-_SQL_STRING = re.compile(rb"'((?:[^'\\\n]|\\.|'')*)'?").match
-
-
-def may_be_named(text: bytes, end: int) -> bool:
-    """Whether `named_value` may find one: cheap, and never no wrongly."""
-    return text[end : end + 1] in _AFTER_NAME
-
-
-_AFTER_NAME = tuple(bytes([byte]) for byte in b' \t\r\n>]`"<!')
-
-
-def named_value(text: bytes, end: int, name: bytes) -> Span | None:
-    """The span of a value that is named by the key that ends at `end`, but by no sign of assignment.
-
-    `--key value` on a command line; `<key>value</key>`; `key <> 'value'`, `LIKE`, `IN (…)`, `BETWEEN … AND …` in SQL.
-    """
-    start = end - len(name)
-    if text[start - 2 : start] == b"--" and (flag := _FLAG(text, end)):
-        return _flag_value(text, flag.end())
-    tag = len(text[max(0, start - 64) : start]) - len(text[max(0, start - 64) : start].rstrip(_IN_NAME + b":"))
-    if text[start - tag - 1 : start - tag] == b"<":
-        element = _ELEMENT(text, end)
-        if element and not element[0].endswith(b"/>"):
-            at = element.end()
-            close = text.find(b"</" + text[start - tag : end] + b">", at, at + _LONGEST_ELEMENT)
-            if close < 0:
-                close = text.find(b"<", at)
-            return (at, close if close >= 0 else len(text.rstrip(b"\r\n"))) if close != at else None
-    compared = _COMPARED(text, end)
-    if compared:
-        at = compared.end()
-        if several := _SQL_LIST(text, at):
-            return at + 1, several.end() - 1
-        if both := _SQL_RANGE(text, at):
-            return at, both.end()
-        if one := _SQL_STRING(text, at):
-            return one.span(1)
-    return None
-
-
-def _flag_value(text: bytes, at: int) -> Span | None:
-    quoted = _FLAG_QUOTED(text, at)
-    if quoted:
-        return quoted.span(quoted.lastindex or 0)
-    found = _BARE.match(text, at)
-    return found.span() if found else None
-
-
-_FLAG_QUOTED = re.compile(rb"'([^'\n]*)'?|\"((?:[^\"\\\n]|\\.)*)\"?").match
