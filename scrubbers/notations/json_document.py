@@ -86,7 +86,7 @@ def parse(text: bytes, at: int = 0) -> Document | None:
         if match is None:
             closing = _NEXT(text, at) if empty else None
             if closing is None or closing[1] == b",":
-                return _cut_off(document, at, text, current, outer)
+                return _cut_off(document, at, current, outer, text)
             at = closing.end() - 1
         else:
             before, at = at, match.end()
@@ -106,7 +106,7 @@ def parse(text: bytes, at: int = 0) -> Document | None:
                 start -= 1
             else:
                 if not _SCALAR(text, start, end):
-                    return _cut_off(document, before, text, current, outer)
+                    return _cut_off(document, before, current, outer, text)
                 scalars.append((start, end))
             if members is not None:
                 members.append(Member(current.key_path, current.key, (start, at)))
@@ -115,12 +115,12 @@ def parse(text: bytes, at: int = 0) -> Document | None:
         while True:
             closing = _NEXT(text, at)
             if closing is None:
-                return _cut_off(document, at, text, current, outer)
+                return _cut_off(document, at, current, outer)
             at = closing.end()
             if closing[1] == b",":
                 break
             if (current.members is not None) is not (closing[1] == b"}"):
-                return _cut_off(document, at - 1, text, current, outer)
+                return _cut_off(document, at - 1, current, outer)
             if current.members is not None:
                 objects.append(current.members)
             if not outer:
@@ -132,7 +132,8 @@ def parse(text: bytes, at: int = 0) -> Document | None:
                 current.members.append(Member(current.key_path, current.key, (start, at)))
 
 
-def _cut_off(document: Document, at: int, text: bytes, current: _Open, outer: list[_Open]) -> Document:
+def _cut_off(document: Document, at: int, current: _Open, outer: list[_Open], text: bytes = b"") -> Document:
+    """The document as far as it was read. `text` is given where a member may begin there, whose value is no JSON."""
     document.end = at
     document.broken = True
     for container, inner in zip(outer, [*outer, current][1:], strict=True):

@@ -53,6 +53,7 @@ WRONG: list[tuple[str, bytes, bytes]] = [
     ("default", b'{"n":1,"email":"hunter2","b":tru', b'{"n":1,"b":tru'),
     ("default", b'{"a":1,"email":', b'{"a":1'),
     ("actions", b'{"a":1,"email": ', b'{"a":1,"email": '),
+    ("default", b'{"a":"x""email":}', b'{"a":"x""email":}'),
     # White space before the brace is not of the member.
     ("default", b'{"a":1,"email":"x" }', b'{"a":1 }'),
     ("default", rb'{"m":"{\"email\":\"x\" }"}', rb'{"m":"{ }"}'),
