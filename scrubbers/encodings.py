@@ -31,7 +31,8 @@ def _at_start(match: Match, plain: bytes) -> Iterable[int]:
 
 @dataclass(slots=True, frozen=True)
 class Encoding:
-    """`unit` matches one encoded run as a whole; `decode` gives what it stands for.
+    """`unit` matches one encoded run as a whole, and begins with a literal sign where it can, to which `re` skips;
+    `decode` gives what it stands for.
 
     `introducers` are expressions in Hyperscan's syntax. `sources` tells for each decoded byte where in the text the
     escape begins that it comes from.
@@ -123,13 +124,13 @@ def _fold(match: Match) -> bytes:
 # `\/` of a URL, `\n` before what a guarded shape can begin with.
 JSON = Encoding(
     (rb"\\(?:u|/|[bfnrt][0-9A-Za-f+])",),
-    re.compile(rb"(?:\\u[0-9a-fA-F]{4})+|\\[\"\\/bfnrt]"),
+    re.compile(rb"\\(?:u[0-9a-fA-F]{4}(?:\\u[0-9a-fA-F]{4})*|[\"\\/bfnrt])"),
     _json,
     _json_sources,
 )
 PERCENT = Encoding(
     (rb"%[0-9a-fA-F][0-9a-fA-F]",),
-    re.compile(rb"(?:%[0-9a-fA-F]{2})+"),
+    re.compile(rb"%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*"),
     _percent,
     _percent_sources,
 )
@@ -149,7 +150,7 @@ ENCODINGS = (JSON, PERCENT, HTML, UNICODE)
 
 _IN_FORM = rb"0-9A-Za-z%(._~*!'-"
 _FORM_INTRODUCER = rb"=[" + _IN_FORM + rb"]+\+[0-9A-Za-z%(]"
-_FORM = re.compile(rb"(?<==)[" + _IN_FORM + rb"]+\+[0-9A-Za-z%(][" + _IN_FORM + rb"),+-]*")
+_FORM = re.compile(rb"=[" + _IN_FORM + rb"]+\+[0-9A-Za-z%(][" + _IN_FORM + rb"),+-]*")
 
 INTRODUCERS = (*(each for encoding in ENCODINGS for each in encoding.introducers), _FORM_INTRODUCER)
 

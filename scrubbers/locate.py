@@ -32,9 +32,8 @@ _IN_KEPT = bytes(byte for byte in range(256) if byte not in b"\\\"' \t\r\n:=,;&"
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _OPENS = _ALNUM | frozenset(b"+")  # what a guard that was not there may stand before
 _CLOSES = _ALNUM | frozenset(b".-:/_*")  # and behind; or it is inside one of our tokens
-_PARTS = frozenset(
-    b'"\t\r\n,;&}])'
-)  # behind what stays in part: what is left of it makes nothing new with what follows
+# Behind what stays in part: what is left of it makes nothing new with what follows.
+_PARTS = frozenset(b'"\t\r\n,;&}])')
 _BEFORE_PARTS = frozenset(b'"\t\n=[(,')  # and before what is truncated
 _LETTERS_COLON = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:,")
 _PORT = re.compile(rb":[0-9]{1,5}(?=[ \"\n,;)/])").match

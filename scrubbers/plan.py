@@ -18,7 +18,7 @@ import hyperscan
 
 from scrubbers.actions import Action, Canonical, Replacer, label, own_tokens, replacer, token, tokens
 from scrubbers.detectors import DETECTORS
-from scrubbers.detectors.detector import Confidence, Find, Span, Trigger
+from scrubbers.detectors.detector import Confidence, Find, Span, Trigger, never
 from scrubbers.emission import emit
 from scrubbers.encodings import BASE64_INTRODUCER, INTRODUCERS
 from scrubbers.matching import Budget, Matcher, Unscrubbable
@@ -206,7 +206,7 @@ class Plan:
             slow=pattern.slow or rule.partial,
             validator=pattern.validator,
             context=pattern.context,
-            allowed=self._allowed(bytes, _never, pattern.allow, policy.allow),
+            allowed=self._allowed(bytes, never, pattern.allow, policy.allow),
         )
         return own, rule
 
@@ -280,10 +280,6 @@ def _checked(pattern: PatternRule, expression: "_Expression") -> None:
     except hyperscan.error:
         wrong = "is too large to be looked for; count fewer repeats, or write fewer alternatives"
         raise SettingsError([Problem("policy", 0, 0, f"patterns.{pattern.called}.regex", wrong)]) from None
-
-
-def _never(_value: bytes) -> bool:
-    return False
 
 
 def _but(find: Find, allowed: Callable[[bytes], bool]) -> Find:

@@ -55,7 +55,8 @@ GROUPS_OF_THREE = rb"[0-9][0-9][0-9][) .-][0-9 .-][0-9][0-9-][0-9 .-][0-9 .-]"
 """Three digits, then more digits in groups: nine bytes, blurred so that one chain serves several number plans."""
 
 
-def _never(_value: bytes) -> bool:
+def never(_value: bytes) -> bool:
+    """No value is one that was published."""
     return False
 
 
@@ -76,7 +77,7 @@ class Detector:
     canonical: Callable[[bytes], bytes] = bytes.lower
     bare: bool = False
     unmistakable: bool = False
-    documented: Callable[[bytes], bool] = _never
+    documented: Callable[[bytes], bool] = never
 
 
 def digits(value: bytes) -> bytes:

@@ -20,10 +20,10 @@ _ONE = re.compile(rb"'(" + _IN_STRING + rb")'?").match
 
 def may_be_named(text: bytes, end: int) -> bool:
     """Whether `named_value` may find one: cheap, and never no wrongly."""
-    return text[end : end + 1] in _AFTER_NAME
+    return _AHEAD(text, end) is not None
 
 
-_AFTER_NAME = tuple(bytes([byte]) for byte in b' \t\r\n>]`"<!')
+_AHEAD = re.compile(rb"[\s<>!]|[\]`\"][\s<>!bilnrBILNR]").match
 
 
 def named_value(text: bytes, end: int, name: bytes) -> Span | None:
