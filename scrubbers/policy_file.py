@@ -8,18 +8,16 @@ A policy extends presets (the YAML files in `presets/`) and other files. The mer
 - of all else (`mode`, `hash` …) what it says itself, or what the first of those says that it extends.
 """
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from scrubbers.paths import folded
 from scrubbers.policy import Allow, Disable, KeepRule, KeyRule, PatternRule, Policy
-from settings import Node, Problem, Settings, SettingsError, read, validate, validate_data
+from settings import Node, Problem, Settings, SettingsError, as_yaml, read, validate, validate_data
 
 PRESETS: Mapping[str, Path] = {path.stem: path for path in sorted(Path(__file__).with_name("presets").glob("*.yaml"))}
 """The policies that come with the program, by name."""
@@ -62,12 +60,7 @@ class Loaded:
             for number, (origin, before) in enumerate(zip(origins, (None, *origins), strict=False)):
                 if origin != before:
                     data[name].yaml_set_comment_before_after_key(number, before=f"from {origin}", indent=2)
-        out = io.StringIO()
-        yaml = YAML(typ="rt", pure=True)
-        yaml.width = 120
-        yaml.indent(mapping=2, sequence=4, offset=2)
-        yaml.dump({"version": 1, **data}, out)
-        return out.getvalue()
+        return as_yaml({"version": 1, **data})
 
 
 def read_policy(path: Path) -> Loaded:

@@ -14,7 +14,7 @@ from settings.errors import Problem, SettingsError
 from settings.json_schema import schema
 from settings.loader import load, loads, read, validate, validate_data
 from settings.types import ByteSize, Duration, Secret, Settings, parse_duration, refuse, show_bytes, show_duration
-from settings.writing import to_yaml
+from settings.writing import as_yaml, to_yaml
 
 __all__ = [
     "ByteSize",
@@ -25,6 +25,7 @@ __all__ = [
     "Secret",
     "Settings",
     "SettingsError",
+    "as_yaml",
     "load",
     "loads",
     "parse_duration",

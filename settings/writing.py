@@ -18,9 +18,14 @@ def to_yaml(model: BaseModel, root: Node | None = None) -> str:
         data = _mask(data, hidden_values(root))
         for path, written in _substituted(root, ()):
             _put(data, path, written)
+    return as_yaml(data)
+
+
+def as_yaml(data: Any) -> str:
+    """YAML of plain data (or of ruamel.yaml's own, with comments), in the form that all our files have."""
     out = io.StringIO()
     yaml = YAML(typ="rt", pure=True)
-    yaml.width = 120
+    yaml.width = 1 << 31  # no folding: a quoted text that is folded behind a backslash would be read otherwise
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.dump(data, out)
     return out.getvalue()

@@ -40,6 +40,13 @@ def test_defaults_are_written_out_and_read_back() -> None:
     assert loads(text, Config) == Config()
 
 
+def test_a_long_text_is_read_back_as_it_was() -> None:
+    text = "postgres://x and {'a': 1} " * 4 + r'\norder\nGET "/v1"'
+    for size in range(40, 130):
+        config = Config(paths=("x" * size + text,))
+        assert loads(to_yaml(config), Config) == config
+
+
 def test_substituted_values_are_shown_as_written(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("hunter2")
