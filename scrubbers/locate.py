@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from operator import itemgetter
 
 from scrubbers.actions import in_token
+from scrubbers.detectors.detector import FOLD, TAIL
 from scrubbers.encodings import MAX_DEPTH, decode, embedded, readings
 from scrubbers.notations.assignment import ASSIGN, bare_value, names_before
 from scrubbers.notations.named import may_be_named, named_value
@@ -81,7 +82,7 @@ class Locator:
     def _walk(self, text: bytes, hits: list[Hit], findings: list[Finding], doubts: list[int], coded: list[int]) -> None:
         # The hot loop: bound locals, and the commonest notation (a JSON member) in line.
         member, keys, rules, before_key = _MEMBER, self._plan.keys, self._rules, _BEFORE_KEY
-        finders, guarded, found = self._plan.finders, self._plan.guarded, findings.append
+        finders, asked, ask, found = self._plan.finders, self._plan.asked, self._plan.ask, findings.append
         opens, closes = _OPENS, _CLOSES
         covered = 0  # behind the closing quote of a member, nothing found there can reach further
         for hit in hits:
@@ -111,7 +112,11 @@ class Locator:
             if what <= BASE64:
                 coded.append(hit)
                 continue
-            looking = guarded.get(text[end - 6] << 8 | text[end - 1], ()) if what == GUARDED else finders[what]
+            if what == GUARDED:
+                tail = text[end - TAIL if end > TAIL else 0 : end].translate(FOLD)
+                looking = asked[tail] if tail in asked else ask(tail)
+            else:
+                looking = finders[what]
             for find, rule, token in looking:
                 span = find(text, end)
                 if span is not None:

@@ -11,7 +11,6 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import TypeAlias
 
 import hyperscan
@@ -106,11 +105,12 @@ class Plan:
         self.finders: list[tuple[Finder, ...]] = [(), ()]
         self.own: list[tuple[OwnPattern, Rule]] = []
         """The patterns that the policy brings along."""
-        self.guarded: dict[int, tuple[Finder, ...]] = {}
-        """The finders of guarded shapes, by the sixth byte from the report's end << 8 | its last byte."""
+        self._guarded: list[tuple[re.Pattern[bytes], Finder]] = []
+        self.asked: dict[bytes, tuple[Finder, ...]] = {}
+        """The finders of guarded shapes, by the bytes before the report's end, folded, as far as met: see `ask`."""
         self.keys: list[tuple[int, int | None]] = []
         """By what was seen, less KEY: the length of the spelling, and the rule if it decides by itself."""
-        self._databases, self._together = self._compile(policy)
+        self._databases, self._beyond, self._together = self._compile(policy)
         self.by_path = any(rule.by_path for finders in self.finders for _, rule, _ in finders)
         """Whether a rule asks in the value of which key a thing stands."""
         self._local = threading.local()
@@ -122,13 +122,14 @@ class Plan:
         for own, _ in self.own:
             own.token = self.own_token
 
-    def _compile(self, policy: Policy) -> tuple[list[hyperscan.Database], hyperscan.Database]:
+    def _compile(
+        self, policy: Policy
+    ) -> tuple[list[hyperscan.Database], hyperscan.Database | None, hyperscan.Database]:
+        """The databases: for all blocks; for those with bytes beyond ASCII in them, besides; for short blocks alone."""
         watched = [each for pattern in policy.patterns if pattern.detector for each in self._watched(pattern, policy)]
         guarded = [(trigger, finder) for trigger, finder in watched if trigger.guarded]
         self.finders.append(tuple(finder for _, finder in guarded))  # GUARDED
-        for trigger, finder in guarded:
-            for sixth, last in product(trigger.sixth, trigger.last):
-                self.guarded[sixth << 8 | last] = (*self.guarded.get(sixth << 8 | last, ()), finder)
+        self._guarded = [(re.compile(b"(?:" + trigger.tail + rb")\Z"), finder) for trigger, finder in guarded]
         # Ids of their own: Hyperscan looks for duplicates among expressions that share one, in quadratic time.
         spellings = _shortest(self.names.endings)
         self.keys = [(len(spelling), self.names.decided.get(spelling)) for spelling in spellings]
@@ -179,8 +180,11 @@ class Plan:
                 literals.append(watching)
             else:
                 apart.append([watching])
-        groups = [each for each in (literals, *apart, expressions) if each]
-        return [_database(group) for group in groups], _database([each for group in groups for each in group])
+        plain, beyond = ([each for each in literals if _needs_more(each) is more] for more in (False, True))
+        beyond += [group.pop() for group in apart if _needs_more(group[0])]
+        groups = [each for each in (plain, *apart, expressions) if each]
+        together = _database([each for group in (*groups, beyond) for each in group])
+        return [_database(group) for group in groups], _database(beyond) if beyond else None, together
 
     def _watched(self, pattern: PatternRule, policy: Policy) -> Iterator[tuple[Trigger, Finder]]:
         detector = DETECTORS[pattern.detector or ""]
@@ -241,22 +245,32 @@ class Plan:
         def report(what: int, _start: int, end: int, _flags: int, _context: object) -> None:
             append(end << END | what)
 
-        together, apart = self._scratches()
+        together, beyond, apart = self._ready()
         if len(text) < _SHORT:
-            self._together.scan(text, report, 0, None, together)
+            together(text, report)
         else:
-            for database, scratch in zip(self._databases, apart, strict=True):
-                database.scan(text, report, 0, None, scratch)
+            for scan in apart:
+                scan(text, report)
+            if not text.isascii():
+                beyond(text, report)
         hits.sort()
         return hits
 
-    def _scratches(self) -> tuple[hyperscan.Scratch, list[hyperscan.Scratch]]:
-        """Hyperscan's working space of this thread: two scans at a time must not share one."""
+    def ask(self, tail: bytes) -> tuple[Finder, ...]:
+        """Whom to ask where one of the guarded shapes was reported behind these bytes (TAIL of them, by FOLD)."""
+        if len(self.asked) > _MOST_ASKED:
+            self.asked.clear()
+        self.asked[tail] = found = tuple(finder for looks, finder in self._guarded if looks.search(tail))
+        return found
+
+    def _ready(self) -> tuple["_Scan", "_Scan", list["_Scan"]]:
+        """The databases, each with Hyperscan's working space of this thread: two scans at a time must not share one."""
         try:
-            mine: tuple[hyperscan.Scratch, list[hyperscan.Scratch]] = self._local.scratches
+            mine: tuple[_Scan, _Scan, list[_Scan]] = self._local.ready
         except AttributeError:
-            mine = hyperscan.Scratch(self._together), [hyperscan.Scratch(database) for database in self._databases]
-            self._local.scratches = mine
+            beyond = _scan(self._beyond) if self._beyond else _no_scan
+            mine = _scan(self._together), beyond, [_scan(database) for database in self._databases]
+            self._local.ready = mine
         return mine
 
 
@@ -345,10 +359,29 @@ def _shortest(spellings: Iterable[bytes]) -> list[bytes]:
 _GUARD = b"(?:^|[^0-9A-Za-z])"
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _PARTIAL = (Action.MASK.value, Action.TRUNCATE.value)
+_MOST_ASKED = 4096
 _SHORT = 4096  # bytes: below, one slower scan costs less than several calls
 _HEX_SHAPE = re.compile(r"(?:[-|]|\[0-9a-f\]|\[0-9a-fA-F\]|\[0-9A-F\]|\[0-9\]|\\d|\{[0-9]+(?:,[0-9]*)?\})*")
 _LITERAL = re.compile(rb"(?:[^\[\](){}.*+?|^$\\]|\\[^a-zA-Z0-9]){3,}")  # shorter ones would slow the others down
+_BEYOND = re.compile(rb"(?:\[?(?:\\x[89a-f][0-9a-f])+\]?)+")  # without repeats or alternatives
 _Expression: TypeAlias = tuple[bytes, int, bool]  # expression, what it reports, caseless
+_Report: TypeAlias = Callable[[int, int, int, int, object], None]
+_Scan: TypeAlias = Callable[[bytes, _Report], None]
+
+
+def _needs_more(expression: _Expression) -> bool:
+    """Whether it is a literal with a byte beyond ASCII in it, or such bytes alone."""
+    text = expression[0]
+    return (_LITERAL.fullmatch(text) is not None and not text.isascii()) or _BEYOND.fullmatch(text) is not None
+
+
+def _scan(database: hyperscan.Database) -> _Scan:
+    scratch = hyperscan.Scratch(database)
+    return lambda text, report: database.scan(text, report, 0, None, scratch)
+
+
+def _no_scan(_text: bytes, _report: _Report) -> None:
+    """Nothing of it is asked for."""
 
 
 def _database(expressions: list[_Expression]) -> hyperscan.Database:

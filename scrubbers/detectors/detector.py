@@ -34,8 +34,8 @@ class Trigger:
     - with a literal inside that is rare in logs: such triggers stand apart, each is one fast search for its literal;
     - `guarded`: short chains of character classes behind a left guard. All of them are joined into one automaton, which
       costs one pass over the block, as long as it stays small: blur classes rather than write alternatives out. It does
-      not tell which of them reported; `last` and `sixth`, the bytes that can stand last in the report and sixth from
-      its end (which may be the guard), tell whom to ask.
+      not tell which of them reported; `tail` tells whom to ask: what the last six bytes up to the report's end (or
+      fewer) look like, in the syntax of `re`, and as FOLD blurs them.
     """
 
     expression: bytes
@@ -43,13 +43,23 @@ class Trigger:
     confidence: Confidence = Confidence.SHAPE
     guarded: bool = False
     caseless: bool = False
-    last: bytes = b""
-    sixth: bytes = b""
+    tail: bytes = b""
 
+
+TAIL = 6  # bytes
+FOLD = bytes(
+    0x30 if 0x30 <= byte <= 0x39
+    else 0x41 if 0x41 <= byte <= 0x46
+    else 0x47 if 0x47 <= byte <= 0x5A
+    else 0x61 if 0x61 <= byte <= 0x66
+    else 0x67 if 0x67 <= byte <= 0x7A
+    else byte
+    for byte in range(256)
+)  # fmt: skip
+"""For `bytes.translate`: digits become `0`, hexadecimal letters `A` and `a`, other letters `G` and `g`."""
 
 DIGITS = b"0123456789"
 UPPER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-GUARDS = bytes(byte for byte in range(256) if not bytes([byte]).isalnum())
 
 GROUPS_OF_THREE = rb"[0-9][0-9][0-9][) .-][0-9 .-][0-9][0-9-][0-9 .-][0-9 .-]"
 """Three digits, then more digits in groups: nine bytes, blurred so that one chain serves several number plans."""

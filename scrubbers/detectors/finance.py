@@ -8,7 +8,6 @@ from stdnum import numdb
 
 from scrubbers.detectors.detector import (
     DIGITS,
-    GUARDS,
     LEFT,
     RIGHT,
     UPPER,
@@ -201,8 +200,7 @@ DETECTORS = (
                 _card,
                 Confidence.CHECKSUM,
                 guarded=True,
-                last=DIGITS + b" -",
-                sixth=DIGITS,
+                tail=rb"[0-9]{2}[0-9 -]{4}",
             ),
         ),
         documented=published(digits, *_TEST_CARDS),
@@ -226,8 +224,7 @@ DETECTORS = (
                 _iban,
                 Confidence.CHECKSUM,
                 guarded=True,
-                last=DIGITS + UPPER + b" ",
-                sixth=GUARDS,
+                tail=rb"[A-Z][A-Z][0-9][0-9][A-Z0-9 ]",
             ),
         ),
         documented=published(compact, *_REGISTRY_EXAMPLES),

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from scrubbers.detectors.context import after, signed
 from scrubbers.detectors.detector import (
-    DIGITS,
     GROUPS_OF_THREE,
     LEFT,
     RIGHT,
@@ -81,6 +80,7 @@ def _us_itin(text: bytes, end: int) -> Span | None:
 
 
 _US_ITIN = re.compile(LEFT + rb"9[0-9]{2}-[5-9][0-9]-[0-9]{4}" + RIGHT + rb"(?!-[0-9])")
+_GROUPS = rb"-[0-9][0-9]-[0-9][0-9]"
 _is_itin = validator("us.itin")
 _is_ssn = validator("us.ssn")
 # Numbers that were printed on cards and leaflets for show (SSA, "Misused SSNs"): stdnum takes them for invalid.
@@ -91,7 +91,7 @@ DETECTORS = (
         name="us_ssn",
         about="US social security numbers, with dashes or by context; ranges that are never issued are left out.",
         triggers=(
-            Trigger(GROUPS_OF_THREE, _us_ssn, guarded=True, last=DIGITS, sixth=b"-"),
+            Trigger(GROUPS_OF_THREE, _us_ssn, guarded=True, tail=_GROUPS),
             *after(
                 ("ssn", "social security", "soc sec"),
                 rb"[0-9]{3}[ .-]?[0-9]{2}[ .-]?[0-9]{4}" + RIGHT,
@@ -115,7 +115,7 @@ DETECTORS = (
         name="us_itin",
         about="US individual taxpayer identification numbers, with dashes or by context.",
         triggers=(
-            Trigger(GROUPS_OF_THREE, _us_itin, guarded=True, last=DIGITS, sixth=b"-"),
+            Trigger(GROUPS_OF_THREE, _us_itin, guarded=True, tail=_GROUPS),
             *after(
                 ("itin", "taxpayer id", "taxpayer identification"),
                 rb"9[0-9]{2}[ -]?[5-9][0-9][ -]?[0-9]{4}" + RIGHT,

@@ -4,11 +4,8 @@ import re
 
 from scrubbers.detectors.context import after
 from scrubbers.detectors.detector import (
-    DIGITS,
-    GUARDS,
     LEFT,
     RIGHT,
-    UPPER,
     Confidence,
     Detector,
     Find,
@@ -68,8 +65,8 @@ _AHV = re.compile(LEFT + rb"756\.[0-9]{4}\.[0-9]{4}\.[0-9]{2}" + RIGHT)
 _is_ahv = validator("ch.ssn")
 
 
-def _shaped(expression: bytes, find: Find, last: bytes, sixth: bytes) -> Trigger:
-    return Trigger(expression, find, Confidence.CHECKSUM, guarded=True, last=last, sixth=sixth)
+def _shaped(expression: bytes, find: Find, tail: bytes) -> Trigger:
+    return Trigger(expression, find, Confidence.CHECKSUM, guarded=True, tail=tail)
 
 
 DETECTORS = (
@@ -77,7 +74,7 @@ DETECTORS = (
         name="uk_nino",
         about="UK national insurance numbers, in one piece or by context.",
         triggers=(
-            Trigger(rb"[A-Z][A-Z][0-9][0-9][A-Z0-9 ]", _uk_nino, guarded=True, last=DIGITS, sixth=GUARDS),
+            Trigger(rb"[A-Z][A-Z][0-9][0-9][A-Z0-9 ]", _uk_nino, guarded=True, tail=rb"[A-Z][A-Z][0-9][0-9][0-9]"),
             *after(("national insurance", "nino", "ni number"), _NINO_SHAPE + rb" ?(?:[0-9]{2} ?){3}[A-D]" + RIGHT),
         ),
         canonical=alnum,
@@ -171,7 +168,7 @@ DETECTORS = (
             "dni",
             "nif",
         ),
-        triggers=(_shaped(rb"[0-9]{8}[A-Z]", _es_dni, UPPER, DIGITS),),
+        triggers=(_shaped(rb"[0-9]{8}[A-Z]", _es_dni, rb"[0-9]{5}[A-Z]"),),
         alone="54362315K",
     ),
     identifier(
@@ -218,7 +215,7 @@ DETECTORS = (
         ("personnummer", "samordningsnummer"),
         ("880320-0016", "198803200016"),
         "880320-0018",
-        triggers=(_shaped(SIX_AND_THREE, _se_personnummer, DIGITS, DIGITS),),
+        triggers=(_shaped(SIX_AND_THREE, _se_personnummer, rb"[0-9][0-9][-+][0-9]{3}"),),
         alone="880320-0016",
     ),
     identifier(
@@ -229,7 +226,7 @@ DETECTORS = (
         ("henkilötunnus", "henkilotunnus", "hetu", "sotu"),
         ("131052-308T",),
         "131052-308U",
-        triggers=(_shaped(SIX_AND_THREE, _fi_hetu, DIGITS, DIGITS),),
+        triggers=(_shaped(SIX_AND_THREE, _fi_hetu, rb"[0-9][0-9][-+A-F][0-9]{3}"),),
         alone="131052-308T",
     ),
     identifier(

@@ -2,7 +2,7 @@
 
 import re
 
-from scrubbers.detectors.detector import DIGITS, GROUPS_OF_THREE, LEFT, RIGHT, Confidence, Find, Span, Trigger
+from scrubbers.detectors.detector import GROUPS_OF_THREE, LEFT, RIGHT, Confidence, Find, Span, Trigger
 from scrubbers.detectors.national import identifier, validator
 from scrubbers.detectors.national_europe import SIX_AND_THREE
 
@@ -25,8 +25,8 @@ _RRN = re.compile(LEFT + rb"[0-9]{2}[01][0-9][0-3][0-9]-[0-9]{7}" + RIGHT)
 _is_rrn = validator("kr.rrn")
 
 
-def _shaped(expression: bytes, find: Find, sixth: bytes) -> Trigger:
-    return Trigger(expression, find, Confidence.CHECKSUM, guarded=True, last=DIGITS, sixth=sixth)
+def _shaped(expression: bytes, find: Find, tail: bytes) -> Trigger:
+    return Trigger(expression, find, Confidence.CHECKSUM, guarded=True, tail=tail)
 
 
 DETECTORS = (
@@ -39,7 +39,7 @@ DETECTORS = (
         ("390.533.447-05", "39053344705"),
         "231.002.999-00",
         acronyms=("cpf",),
-        triggers=(_shaped(GROUPS_OF_THREE, _br_cpf, sixth=b"."),),
+        triggers=(_shaped(GROUPS_OF_THREE, _br_cpf, rb"\.[0-9]{3}\.[0-9]"),),
         alone="390.533.447-05",
     ),
     identifier(
@@ -126,7 +126,7 @@ DETECTORS = (
         ("주민등록번호", "resident registration"),
         ("971013-9019902",),
         "971013-9019903",
-        triggers=(_shaped(SIX_AND_THREE, _kr_rrn, sixth=DIGITS),),
+        triggers=(_shaped(SIX_AND_THREE, _kr_rrn, rb"[0-9][0-9]-[0-9]{3}"),),
         alone="971013-9019902",
     ),
     identifier(

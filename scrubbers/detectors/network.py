@@ -3,7 +3,7 @@
 import re
 import socket
 
-from scrubbers.detectors.detector import GUARDS, LEFT, RIGHT, Confidence, Detector, Span, Trigger
+from scrubbers.detectors.detector import LEFT, RIGHT, Confidence, Detector, Span, Trigger
 
 
 def _ipv4(text: bytes, end: int) -> Span | None:
@@ -88,8 +88,7 @@ DETECTORS = (
                 _ipv6,
                 Confidence.CHECKSUM,
                 guarded=True,
-                last=b":",
-                sixth=GUARDS,
+                tail=rb"[0-9a-fA-F]{4}:",
             ),
         ),
         documented=_is_documentation_6,

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
-from scrubbers.detectors.detector import DIGITS, GROUPS_OF_THREE, LEFT, RIGHT, Detector, Span, Trigger, digits
+from scrubbers.detectors.detector import GROUPS_OF_THREE, LEFT, RIGHT, Detector, Span, Trigger, digits
 
 
 def _phone_international(text: bytes, end: int) -> Span | None:
@@ -71,6 +71,7 @@ def _phone_nanp(text: bytes, end: int) -> Span | None:
 
 # Area code and exchange begin with 2-9 (North American Numbering Plan).
 _NANP = re.compile(LEFT + rb"[2-9][0-9]{2}(?:(\))[ .-]?|[ .-])[2-9][0-9]{2}[ .-][0-9]{4}" + RIGHT)
+_NANP_TAIL = rb"[) .-](?:[ .-][0-9]{3}[ .-]|[0-9]{3}[ .-][0-9])"
 _TRUNK = re.compile(LEFT + rb"\+?1[ .-]?\Z")
 _AFTER_TRUNK = (b"1", b" ", b".", b"-")
 
@@ -98,7 +99,7 @@ DETECTORS = (
         about="Phone numbers: international with `+`, and North American with area code and separators.",
         triggers=(
             Trigger(rb"\+[1-9](?:[ ().-]?[ ().-]?[0-9]){4}", _phone_international),
-            Trigger(GROUPS_OF_THREE, _phone_nanp, guarded=True, last=DIGITS + b" .-", sixth=b") .-"),
+            Trigger(GROUPS_OF_THREE, _phone_nanp, guarded=True, tail=_NANP_TAIL),
         ),
         canonical=digits,
         documented=_fiction,
