@@ -8,6 +8,10 @@ from typing import TypeAlias
 
 from scrubbers.locate import Locator
 from scrubbers.matching import Unscrubbable
+from scrubbers.otlp.request import Part, scrub
+from scrubbers.otlp.resources import resources
+from scrubbers.otlp.schema import Signal
+from scrubbers.outcome import Quarantined, Scrubbed
 from scrubbers.plan import Plan, Rule
 from scrubbers.policy import Policy
 from scrubbers.reference import Reference
@@ -15,26 +19,6 @@ from scrubbers.scopes import Apart, Scopes, halves
 from scrubbers.splice import Finding, splice
 
 _MAX_TEXT = 64 * 1024  # of a resource attribute
-
-
-@dataclass(slots=True, frozen=True)
-class Quarantined:
-    """A record that was taken out: its index in the block that came in, and why."""
-
-    index: int
-    reason: str
-
-
-@dataclass(slots=True, frozen=True)
-class Scrubbed:
-    """What a block became. `findings` counts by (rule, action), the action `observe` if nothing was done; `deep` counts
-    records of the reference path.
-    """
-
-    body: bytes
-    findings: Mapping[tuple[str, str], int]
-    quarantined: tuple[Quarantined, ...] = ()
-    deep: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -84,11 +68,32 @@ class Scrubber:
         on any bytes.
         """
         both = self._both(signal, source, resource) if self._scopes else self._whole
-        scrubbed = both.enforced.scrub(body)
-        if both.observed is None:
-            return scrubbed
-        seen = both.observed.scrub(scrubbed.body)
-        return replace(scrubbed, findings=_added(scrubbed.findings, seen.findings), deep=scrubbed.deep + seen.deep)
+        return both.scrub(body)
+
+    def scrub_otlp(
+        self, body: bytes, *, signal: Signal, source: str | None = None, resource: Resource | None = None
+    ) -> Scrubbed:
+        """Scrub an OTLP export request, as it stands on the wire.
+
+        `resource` is added to what the request says of its own resources, for the scopes of rules; where both name an
+        attribute, `resource` counts. A clean request comes back as the same object. `quarantined` numbers spans, log
+        records or data points in the order of the wire; they are taken out of the body. If a resource, a scope or a
+        metric cannot be made clean, so are all records that belong to it. Raises Malformed only where
+        `scrubbers.otlp.measure` does.
+        """
+        if not self._scopes:
+            parts = [Part(len(body), self._whole.triggered(body), self._whole.scrub)]
+            return scrub(body, signal, parts)
+        parts = []
+        for start, end, own in resources(body, signal, self._scopes.attributes):
+            known = (
+                None
+                if own is None and resource is None
+                else tuple(sorted(((own or {}) | dict(resource or ())).items()))
+            )
+            both = self._both(signal, source, known)
+            parts.append(Part(end, [start + hit for hit in both.triggered(body[start:end])], both.scrub))
+        return scrub(body, signal, parts)
 
     def scrub_text(self, text: str) -> str:
         """Scrub a short text, such as the value of a resource attribute; what cannot be made clean becomes a token."""
@@ -133,6 +138,17 @@ class _Both:
         enforced, observed = halves(policy)
         self.enforced = _Engine(enforced, observe=policy.mode == "observe")
         self.observed = _Engine(observed, observe=True) if observed else None
+
+    def scrub(self, body: bytes) -> Scrubbed:
+        scrubbed = self.enforced.scrub(body)
+        if self.observed is None:
+            return scrubbed
+        seen = self.observed.scrub(scrubbed.body)
+        return replace(scrubbed, findings=_added(scrubbed.findings, seen.findings), deep=scrubbed.deep + seen.deep)
+
+    def triggered(self, message: bytes) -> list[int]:
+        """Where in a message of protobuf something may be personal: ends of reports, sorted."""
+        return list(range(1, len(message) + 1))
 
 
 class _Engine:

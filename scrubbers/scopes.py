@@ -25,6 +25,9 @@ class Scopes:
             if rule.scope.signals or rule.scope.sources or rule.scope.resource
         ]
 
+        self.attributes = frozenset(name for _, scope in self._scoped for name in scope.resource)
+        """The attributes of resources that some scope asks for."""
+
     def __bool__(self) -> bool:
         return bool(self._scoped)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from scrubbers.engine import Explained, Scrubbed, Scrubber
+from scrubbers.engine import Explained, Scrubber
+from scrubbers.outcome import Scrubbed
 from scrubbers.policy import Policy
 from scrubbers.workbench.masked import masked
 

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 from scrubbers.actions import Action
 from scrubbers.detectors import DETECTORS
 from scrubbers.detectors.detector import Find, Span
-from scrubbers.engine import Explained, Resource, Scrubbed, Scrubber
+from scrubbers.engine import Explained, Resource, Scrubber
+from scrubbers.outcome import Scrubbed
 from scrubbers.paths import spellings
 from scrubbers.plan import BASE64, END, KEY, WHAT, Plan
 from scrubbers.policy import Allow, DenyRule, KeyRule, PatternRule, PatternScope, Policy, Scope
