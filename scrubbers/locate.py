@@ -83,7 +83,7 @@ class Locator:
         # The hot loop: bound locals, and the commonest notation (a JSON member) in line.
         member, keys, rules, before_key = _MEMBER, self._plan.keys, self._rules, _BEFORE_KEY
         finders, asked, ask, found = self._plan.finders, self._plan.asked, self._plan.ask, findings.append
-        opens, closes = _OPENS, _CLOSES
+        word, opens, closes = _ALNUM, _OPENS, _CLOSES
         covered = 0  # behind the closing quote of a member, nothing found there can reach further
         for hit in hits:
             end = hit >> END
@@ -117,14 +117,25 @@ class Locator:
                 looking = asked[tail] if tail in asked else ask(tail)
             else:
                 looking = finders[what]
-            for find, rule, token in looking:
+            for find, rule, token, anywhere in looking:
                 span = find(text, end)
-                if span is not None:
-                    start, stop = span
-                    if token is None or text[stop] in opens or text[start - 1] in closes:
-                        self._shape(text, start, stop, rule, findings, doubts)
-                    else:
-                        found((start, stop, token, rule))
+                if span is None:
+                    continue
+                start, stop = span
+                if token is None or text[stop] in opens:
+                    self._shape(text, start, stop, rule, findings, doubts)
+                elif (
+                    text[start - 1] not in closes
+                    if anywhere
+                    else text[start - 1] == 0x20
+                    and text[start - 2] in word
+                    and text[start - 3] != 0x5C
+                    and text[start] in opens
+                    and text.find(b"\n", start, stop) < 0
+                ):
+                    found((start, stop, token, rule))
+                else:
+                    self._shape(text, start, stop, rule, findings, doubts)
 
     def _member(self, text: bytes, end: int, findings: list[Finding], doubts: list[int]) -> int:
         """A JSON key that ends at `end`, and is not plainly a personal member; tells how far it was covered."""

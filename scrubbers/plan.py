@@ -67,8 +67,9 @@ class Rule:
         return self.action in _PARTIAL
 
 
-Finder: TypeAlias = tuple[Find, Rule, bytes | None]
-"""Finds a span, by which rule; and what always stands in its place, where nothing more needs to be asked."""
+Finder: TypeAlias = tuple[Find, Rule, bytes | None, bool]
+"""Finds a span, by which rule; what stands in its place where nothing more needs to be asked: anywhere, or only behind
+a word (the value of no key, and no JSON number)."""
 
 
 class Plan:
@@ -111,10 +112,10 @@ class Plan:
         self.keys: list[tuple[int, int | None]] = []
         """By what was seen, less KEY: the length of the spelling, and the rule if it decides by itself."""
         self._databases, self._beyond, self._together = self._compile(policy)
-        self.by_path = any(rule.by_path for finders in self.finders for _, rule, _ in finders)
+        self.by_path = any(rule.by_path for finders in self.finders for _, rule, *_ in finders)
         """Whether a rule asks in the value of which key a thing stands."""
         self._local = threading.local()
-        self.rules = list(dict.fromkeys([*self.key_rules, *(rule for each in self.finders for _, rule, _ in each)]))
+        self.rules = list(dict.fromkeys([*self.key_rules, *(rule for each in self.finders for _, rule, *_ in each)]))
         texts = {rule.token for rule in self.rules}
         self.own_token = own_tokens((label(rule.name.removeprefix("key:")) for rule in self.rules), texts)
         self.token = tokens(texts)
@@ -138,7 +139,7 @@ class Plan:
         ]
         first = len(self.finders)
         for piece in _shortest(self.names.pieces):
-            self.finders.append(((_in_key, _PIECE, None),))
+            self.finders.append(((_in_key, _PIECE, None, False),))
             literals.append((re.escape(piece), len(self.finders) - 1, True))
         self.pieces = range(first, len(self.finders))
         """What is seen where a key may stand that is personal for a part of its name."""
@@ -152,7 +153,7 @@ class Plan:
             if pattern.regex is not None:
                 own, rule = self._own(pattern, policy)
                 self.own.append((own, rule))
-                self.finders.append(((own.find, rule, None),))
+                self.finders.append(((own.find, rule, None, False),))
                 expressions.append((emit(pattern.regex).expression, len(self.finders) - 1, False))
                 _checked(pattern, expressions[-1])
         self.owns = range(first, len(self.finders))
@@ -190,18 +191,18 @@ class Plan:
         detector = DETECTORS[pattern.detector or ""]
         rule = _rule(pattern, policy, detector.canonical, bare=detector.bare)
         at_once = (
-            detector.unmistakable
-            and pattern.action is Action.REPLACE
+            pattern.action is Action.REPLACE
             and not self.keeps_all
             and not rule.by_path
             and not (pattern.allow.shapes or policy.allow.shapes)
+            and (detector.unmistakable or not _words_own_tokens(policy))
         )
         allowed = self._allowed(detector.canonical, detector.documented, pattern.allow, policy.allow)
         sure = Confidence[(pattern.min_confidence or policy.min_confidence).upper()]
         for trigger in detector.triggers:
             if trigger.confidence >= sure:
                 find = trigger.find if allowed is None else _but(trigger.find, allowed)
-                yield trigger, (find, rule, rule.token if at_once else None)
+                yield trigger, (find, rule, rule.token if at_once else None, detector.unmistakable)
 
     def _own(self, pattern: PatternRule, policy: Policy) -> tuple[OwnPattern, Rule]:
         rule = _rule(pattern, policy, bytes, bare=True)
@@ -274,6 +275,11 @@ class Plan:
         return mine
 
 
+def _words_own_tokens(policy: Policy) -> bool:
+    """Whether it says what some tokens look like: something may be found within those."""
+    return any(rule.replacement for rules in (policy.keys, policy.patterns, policy.deny) for rule in rules)
+
+
 def _rule(pattern: PatternRule, policy: Policy, canonical: Canonical, *, bare: bool) -> Rule:
     paths = pattern.scope
     return Rule(
@@ -317,7 +323,7 @@ def _denied(rule: DenyRule, policy: Policy) -> Iterator[tuple[bytes, Finder]]:
     )
     values = {form(value) for value in rule.values for form in (str.lower, str.upper, str.title, str)}
     for value in sorted({value.encode() if not value.isascii() else value.lower().encode() for value in values}):
-        yield re.escape(value), (_word(value), ready, None)
+        yield re.escape(value), (_word(value), ready, None, False)
 
 
 def _word(value: bytes) -> Find:

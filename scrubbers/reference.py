@@ -265,7 +265,7 @@ class Reference:
                 ):
                     findings.append(view.finding(0, len(view.text), b'"' + rule.replace(view.text) + b'"', rule))
                 continue
-            for find, rule, _ in self._plan.finders[what] if what < KEY and what not in self._plan.pieces else ():
+            for find, rule, *_ in self._plan.finders[what] if what < KEY and what not in self._plan.pieces else ():
                 span = find(text, end) if rule.applies(view.path) else None
                 if span is not None and span[0] == span[1]:
                     raise Unscrubbable("pattern timed out")
@@ -292,7 +292,7 @@ class Reference:
                 for at in _key_ends(text, end):  # what stands before the key's end is not of its value
                     self._text_key(view, text, at, findings)
             elif what > BASE64:
-                for find, rule, _ in self._plan.finders[what]:
+                for find, rule, *_ in self._plan.finders[what]:
                     span = find(shapes, end) if rule.applies(view.path) else None
                     if span is not None:
                         self._shape(view, text, span, rule, findings)

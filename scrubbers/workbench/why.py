@@ -179,7 +179,7 @@ class Inquiry:
             end, what = hit >> END, hit & WHAT
             if what <= BASE64 or what >= KEY or len(misses) >= _MOST_MISSES:
                 continue
-            for find, _, _ in plan.finders[what]:
+            for find, *_ in plan.finders[what]:
                 if find(text, end) is None and (refused := _why_refused(find, text, end)):
                     why, span = refused
                     if all_of_them or why is not _FORM:

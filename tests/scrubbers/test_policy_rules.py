@@ -262,7 +262,7 @@ class TestConfidence:
                 for trigger in detector.triggers
                 if trigger.confidence >= level
             }
-            compiled = {(rule.name, find) for finders in Plan(policy).finders for find, rule, _ in finders}
+            compiled = {(rule.name, find) for finders in Plan(policy).finders for find, rule, *_ in finders}
             assert compiled == wanted
 
     def test_a_rule_has_its_own_threshold(self) -> None:
