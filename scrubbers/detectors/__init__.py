@@ -1,12 +1,14 @@
 """What finds personal data by its shape, one module a family; each exports DETECTORS."""
 
 from scrubbers.detectors import (
+    banking,
     contact,
     finance,
     national,
     national_europe,
     national_world,
     network,
+    person,
     phone,
     secrets,
     tokens,
@@ -14,6 +16,19 @@ from scrubbers.detectors import (
 )
 from scrubbers.detectors.detector import Detector
 
-_FAMILIES = (contact, phone, finance, national, national_europe, national_world, network, web, secrets, tokens)
+_FAMILIES = (
+    contact,
+    phone,
+    person,
+    finance,
+    banking,
+    national,
+    national_europe,
+    national_world,
+    network,
+    web,
+    secrets,
+    tokens,
+)
 
 DETECTORS: dict[str, Detector] = {detector.name: detector for family in _FAMILIES for detector in family.DETECTORS}

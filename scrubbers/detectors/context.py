@@ -14,11 +14,17 @@ from scrubbers.detectors.detector import Confidence, Find, Span, Trigger, after_
 
 Match: TypeAlias = Callable[[bytes, int], "re.Match[bytes] | None"]
 
-_SUFFIX = rb"(?:s|'s|[ _-]?(?i:numbers?|num|no|nr|id|code|value))?(?![A-Za-z0-9])"
+_SUFFIX = rb"(?:s|'s|[ _-]?(?i:numbers?|num|no|nr|n\xc2[\xb0\xba]|id|code|value))?(?![A-Za-z0-9])"
 # White space may be an escape's: what stands behind a tab begins as the engine's introducers ask for.
 _TO_VALUE = rb"(?:\t(?=[0-9A-Z+]))?(?<![0-9A-Za-z*])"
 GAP = _SUFFIX + rb"[A-Za-z .:=#'_()/>\x80-\xff-]{0,32}?" + _TO_VALUE
 """A few words and signs: `no. of the applicant is: `."""
+NEAR = (
+    _SUFFIX
+    + rb"(?:[A-Za-z .'_()/\x80-\xff-]{0,32}?(?:[:=#>]| (?i:is|was|ist|war|est|es|era|\xc3\xa8) ))?[ .:=#'()>-]{0,4}"
+    + _TO_VALUE
+)
+"""No words, unless a sign follows them: for what looks like any number."""
 ASSIGNED = _SUFFIX + rb" {0,2}(?:[:=#]|=>|->| is | was )[ .:=#'(]{0,4}" + _TO_VALUE
 """A sign that says that the value follows."""
 
@@ -33,13 +39,16 @@ def after(
 ) -> tuple[Trigger, ...]:
     """Triggers for `value` (a regular expression that starts and ends at a guard) behind any of the words.
 
-    A word may end in a sign (`dni=`): so a short one is no part of a longer word.
+    A word may end in a sign (`dni=`): so a short one is no part of a longer word. What stands behind a `|` is not of
+    the literal: the search for all literals slows down where many end as other words do (`…code`, `…ation`).
     """
-    match = re.compile(gap + b"(" + value + b")").match
-    return tuple(
-        Trigger(re.escape(word.encode()), _behind(word.encode(), match, valid), Confidence.CONTEXT, caseless=caseless)
-        for word in words
-    )
+    triggers = []
+    for word in words:
+        literal, _, rest = word.partition("|")
+        match = re.compile(b"(?i:" + re.escape(rest.encode()) + b")" + gap + b"(" + value + b")").match
+        find = _behind(literal.encode(), match, valid)
+        triggers.append(Trigger(re.escape(literal.encode()), find, Confidence.CONTEXT, caseless=caseless))
+    return tuple(triggers)
 
 
 def signed(*words: str) -> tuple[str, ...]:

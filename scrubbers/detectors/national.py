@@ -42,7 +42,7 @@ def identifier(
     """
     valid = validator(module) if module else None
     value = b"(?:" + shape + b")" + RIGHT
-    named = words[0]
+    named = words[0].replace("|", "")
     return Detector(
         name=name,
         about=about,
@@ -117,7 +117,7 @@ DETECTORS = (
         triggers=(
             Trigger(GROUPS_OF_THREE, _us_itin, guarded=True, tail=_GROUPS),
             *after(
-                ("itin", "taxpayer id", "taxpayer identification"),
+                ("itin", "taxpayer id", "taxpayer identif|ication"),
                 rb"9[0-9]{2}[ -]?[5-9][0-9][ -]?[0-9]{4}" + RIGHT,
                 lambda value: _is_itin(digits(value)),
             ),
@@ -141,7 +141,7 @@ DETECTORS = (
         "Mexican population registry codes (CURP).",
         "mx.curp",
         rb"[A-Z]{4}[0-9]{6}[HMX][A-Z]{5}[0-9A-Z][0-9]",
-        ("curp", "registro de población", "registro de poblacion"),
+        ("curp", "registro de pobl|ación", "registro de pobl|acion"),
         ("BOXW310820HNERXN09",),
         "BOXW310820HNERXN08",
     ),

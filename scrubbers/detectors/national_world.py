@@ -123,7 +123,7 @@ DETECTORS = (
         "Korean resident registration numbers, with their dash.",
         "kr.rrn",
         rb"[0-9]{6}-[0-9]{7}",
-        ("주민등록번호", "resident registration"),
+        ("주민등록번호", "resident reg|istration"),
         ("971013-9019902",),
         "971013-9019903",
         triggers=(_shaped(SIX_AND_THREE, _kr_rrn, rb"[0-9][0-9]-[0-9]{3}"),),

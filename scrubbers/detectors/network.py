@@ -3,7 +3,8 @@
 import re
 import socket
 
-from scrubbers.detectors.detector import LEFT, RIGHT, Confidence, Detector, Span, Trigger
+from scrubbers.detectors.context import after, signed
+from scrubbers.detectors.detector import LEFT, RIGHT, Confidence, Detector, Span, Trigger, alnum
 
 
 def _ipv4(text: bytes, end: int) -> Span | None:
@@ -63,6 +64,30 @@ def _is_documentation_6(value: bytes) -> bool:
     return _DOCUMENTATION_6.match(value) is not None
 
 
+# The word may be the first of a line and the address its last; times and fingerprints look the same.
+_TO_MAC = rb"[A-Za-z0-9 .:=#'_()/>-]{0,40}?(?<![0-9A-Za-z:*.-])"
+_OCTET_16 = rb"[0-9A-Fa-f]{2}"
+_MAC = (
+    rb"(?:" + _OCTET_16 + rb"(?P<sign>[:-])" + _OCTET_16 + rb"(?:(?P=sign)" + _OCTET_16 + rb"){4}"
+    + rb"(?:(?::" + _OCTET_16 + rb"){8})?"  # the kernel's log of packets writes receiver, sender and protocol as one
+    + rb"|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})(?![0-9A-Za-z]|[:.-][0-9A-Fa-f])"
+)  # fmt: skip
+
+
+def _is_device(value: bytes) -> bool:
+    """Whether one is a device's: no group, not nobody, and not made up by Docker."""
+    octets = alnum(value)
+    return any(
+        not int(each[:2], 16) & 1 and each.strip(b"0") != b"" and not each.startswith(b"0242")
+        for each in (octets[:12], octets[12:24])
+        if each
+    )
+
+
+def _is_documentation_mac(value: bytes) -> bool:
+    return alnum(value).startswith(b"00005E0053")  # RFC 7042
+
+
 DETECTORS = (
     Detector(
         name="ipv4",
@@ -95,5 +120,34 @@ DETECTORS = (
         unmistakable=True,
         must=("2a02:8071:1234::1", "2001:db8::8a2e:370:7334", "[2606:4700::1111]:443", "2001:DB8:0:0:8:800:200C:417A"),
         must_not=("fe80::1", "::1", "fd00:2001:db8::1", "std::vector", "2026:09:21", "12:34:56"),
+    ),
+    Detector(
+        name="mac_address",
+        about="Hardware (MAC) addresses, by context; those of groups and of Docker are infrastructure.",
+        triggers=after(
+            (
+                *(*signed("mac"), "mac address", "mac addr", "hwaddr", "link/ether", "ether ", "bssid", "lladdr"),
+                *("dhcpack", "dhcpreq|uest", "dhcpdisc|over", "dhcpoffer"),
+            ),
+            _MAC,
+            _is_device,
+            gap=_TO_MAC,
+        ),
+        canonical=alnum,
+        documented=_is_documentation_mac,
+        must=(
+            "mac: 00:1b:44:11:3a:b7",
+            "HWaddr 00-1B-44-11-3A-B7",
+            "DHCPACK on 10.0.0.5 to 00:1b:44:11:3a:b7 via eth0",
+            "IN=eth0 MAC=ff:ff:ff:ff:ff:ff:00:1b:44:11:3a:b8:08:00 SRC=10.0.0.7",
+            "mac address 001b.4411.3ab7",
+        ),
+        must_not=(
+            "mac: ff:ff:ff:ff:ff:ff",
+            "link/ether 02:42:ac:11:00:02",
+            "00:1b:44:11:3a:b7",
+            "mac: 12:34:56",
+            "mac: 00:1b:44:11:3a:b7:00:1b",
+        ),
     ),
 )

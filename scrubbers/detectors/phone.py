@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
+from scrubbers.detectors.context import NEAR, after, signed
 from scrubbers.detectors.detector import GROUPS_OF_THREE, LEFT, RIGHT, Detector, Span, Trigger, digits
 
 
@@ -25,7 +26,10 @@ def _phone_international(text: bytes, end: int) -> Span | None:
     return None
 
 
-_INTERNATIONAL = re.compile(LEFT + rb"\+[1-9](?:[ ().-]{0,2}[0-9]){6,16}(?![0-9])")
+# Between digits; a bracket belongs to a number if it closes behind a few digits ("+4930901820 (2 of 3)").
+_OPENING = rb"\((?=[0-9]{1,5}\))"
+_SIGNS = rb"(?:[ .-]{0,2}| ?" + _OPENING + rb"|\)[ .-]?)"
+_INTERNATIONAL = re.compile(LEFT + rb"\+[1-9](?:" + _SIGNS + rb"[0-9]){6,16}(?![0-9])")
 _LAST_GROUP = re.compile(rb"(?:^\+[0-9]*|[ ().-]+[0-9]+)\Z")
 
 
@@ -76,6 +80,21 @@ _TRUNK = re.compile(LEFT + rb"\+?1[ .-]?\Z")
 _AFTER_TRUNK = (b"1", b" ", b".", b"-")
 
 
+_WORDS = (
+    *("phone", "telephone", "mobile no", "mobile number", "cell no", "cell number", "whatsapp", "msisdn"),
+    *(*signed("tel", "fax"), "tel. ", "telefon", "telefonnummer", "handynummer", "rufnummer"),
+    *("téléphone", "telefono", "teléfono", "telefone", "telefoon"),
+)
+_DIALLED = rb"\+?(?:" + _OPENING + rb")?[0-9](?:(?:" + _SIGNS + rb"| ?/ ?)[0-9]){6,14}" + RIGHT
+_NO_PHONE = re.compile(  # a date, a network address, a time in milliseconds
+    rb"[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9]{13,}", re.S
+).fullmatch
+
+
+def _may_be_dialled(value: bytes) -> bool:
+    return _NO_PHONE(value) is None
+
+
 # Kept free for films, books and tests, in digits with country code: 555-0100 to 555-0199 (NANPA); Ofcom, "Telephone
 # numbers for use in TV and radio drama programmes"; ACMA, "Phone numbers for use in TV shows, films and creative
 # works"; ARCEP, decision 2018-0881 (numbers for audiovisual works); PTS, "Telefonnummer för användning i fiktion".
@@ -96,14 +115,34 @@ def _fiction(value: bytes) -> bool:
 DETECTORS = (
     Detector(
         name="phone",
-        about="Phone numbers: international with `+`, and North American with area code and separators.",
+        about="Phone numbers: international with `+`, North American with separators, others by context.",
         triggers=(
             Trigger(rb"\+[1-9](?:[ ().-]?[ ().-]?[0-9]){4}", _phone_international),
             Trigger(GROUPS_OF_THREE, _phone_nanp, guarded=True, tail=_NANP_TAIL),
+            *after(_WORDS, _DIALLED, _may_be_dialled, gap=NEAR),
         ),
         canonical=digits,
         documented=_fiction,
-        must=("+4930901820", "+44 20 7946 0123", "(415) 234-1023", "415-234-1023", "+1 415 234 1023", "1.415.234.1023"),
-        must_not=("115-234-1023", "415-134-1023", "+12", "2026-09-21 14:02:11", "1790000000390524"),
+        must=(
+            "+4930901820",
+            "+44 20 7946 0123",
+            "(415) 234-1023",
+            "415-234-1023",
+            "+1 415 234 1023",
+            "1.415.234.1023",
+            "phone: 030 901820",
+            "Tel. 0171/3920001",
+        ),
+        must_not=(
+            "115-234-1023",
+            "415-134-1023",
+            "+12",
+            "2026-09-21 14:02:11",
+            "1790000000390524",
+            "phone: 2026-09-21",
+            "phone 10.20.30.40",
+            "microphone 1234567",
+            "phone verification took 1234567 ns",
+        ),
     ),
 )

@@ -7,7 +7,8 @@ from scrubbers.notations.assignment import BARE, IN_NAME
 
 _FLAG = re.compile(rb"[ \t]+(?=[^\s-])").match
 _LONGEST_ELEMENT = 16384  # bytes; a longer one goes as far as the next tag
-_TAG = re.compile(rb"(?:\s[^<>]{0,256})?>").match
+# An opening tag behind its name: what is written there begins with an attribute ("sent to <address of Ann>" has none).
+_TAG = re.compile(rb"(?:\s{1,8}[A-Za-z_:][A-Za-z0-9_:.-]{0,64}\s{0,8}=[^<>]{0,256}|\s{0,8}/?)>").match
 _COMPARED = re.compile(
     rb"[\]`\"]?\s{0,4}(?:<>|!=|[<>]=?|(?:not\s{1,4})?(?:i?like|r?like|regexp|in|between)\b)\s{0,4}", re.IGNORECASE
 ).match

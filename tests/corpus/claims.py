@@ -24,7 +24,6 @@ class Open:
 OPEN: tuple[Open, ...] = (
     # by key
     Open("keys", "--flag*", "*", "a value that begins with a dash is taken for the next option"),
-    Open("phone number", "key: value", "*", "a bracket behind a number is taken for a part of it"),
     Open("keys", "Java map", "*", "a value ends at a closing bracket of its own"),
     Open("keys", "Java object", "*", "a value ends at a closing bracket of its own"),
     Open(
@@ -40,8 +39,6 @@ OPEN: tuple[Open, ...] = (
         "a value of several words is cut at the first, but for headers with a dash and well-known ones",
     ),
     # by shape
-    Open("passport", "prose", "*", "a number that follows is taken, too"),
-    Open("phone", "key: value", "*", "a bracket behind a number is taken for a part of it"),
     Open("shapes", "*", "base64*", "text of fewer than ten bytes, or that begins beyond ASCII, is not seen"),
     Open("shapes", "*", "zero-width", "as Python prints them, they are not read"),
     Open("shapes", "*", "plus for space", "only in the value of a form is `+` a space"),

@@ -100,4 +100,4 @@ def test_the_same_seed_makes_the_same_corpus() -> None:
 def test_every_notation_is_written() -> None:
     draw = Draw("notations")
     for notation in NOTATIONS:
-        assert any(case(cell, draw) for cell in list(cells()) if cell.notation is notation and draw.rnd.random() < 0.05)
+        assert any(case(cell, draw) for cell in cells() if cell.notation is notation)

@@ -68,6 +68,7 @@ WRONG: list[tuple[str, bytes, bytes]] = [
     ("default", rb'{"m":"Authorization: Token token=\"hunter2\""}', b'{"m":"Authorization: [REDACTED:authorization]"}'),
     # A letter of the name is left where it belongs, and a value where it ends, in each notation.
     ("default", b"tool --password hunter2 --api-key \"a b\" x", b"tool --password [REDACTED:password] --api-key \"[REDACTED:api_key]\" x"),
+    ("default", b"sent to <passport 533380006>, 2 of 3", b"sent to <passport [REDACTED:passport]>, 2 of 3"),
     ("default", b"<u><password>a b</password><ns:ssn k=\"1\">17 22</ns:ssn></u>", b"<u><password>[REDACTED:password]</password><ns:ssn k=\"1\">[REDACTED:ssn]</ns:ssn></u>"),
     ("default", b"WHERE full_name LIKE 'Rouven Frey' AND u.email IN ('a b','c''d') LIMIT 1", b"WHERE full_name LIKE '[REDACTED:full_name]' AND u.email IN ([REDACTED:email]) LIMIT 1"),
     ("default", b"SET pass_phrase = 'manager'' better', seen = 3", b"SET pass_phrase = '[REDACTED:pass_phrase]', seen = 3"),
