@@ -244,6 +244,10 @@ def _misfits(config: Config) -> Iterator[Misfit]:
         yield ("sources", name), f"reads stdin, and so does {stdins[0]}; keep one of them"
     for name in config.retention.sources.keys() - config.sources.keys():
         yield ("retention", "sources", name), f"is not a source; write one of {', '.join(config.sources)}"
+    if not any("logs" in exporter.signals for exporter in config.exporters.values()):
+        for name, source in config.sources.items():
+            if isinstance(source, FileOptions | StdinOptions):
+                yield ("sources", name), "reads logs, and no exporter takes them; add `logs` to the signals of one"
     yield from _shared_places(config)
     yield from _keys_of_this_node(config)
     yield from _own_files_read(config)

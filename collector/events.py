@@ -335,6 +335,38 @@ class Exported(Event):
 
 
 @dataclass(slots=True, frozen=True)
+class Streamed(Event):
+    """An exporter that takes data as it is committed confirmed some of it."""
+
+    exporter: str
+    requests: int
+    records: int
+    bytes: int
+    seconds: float
+
+    def count(self) -> None:
+        telemetry.EXPORT_REQUESTS.add(self.requests, exporter=self.exporter)
+        telemetry.EXPORT_RECORDS.add(self.records, exporter=self.exporter)
+        telemetry.EXPORT_BYTES.add(self.bytes, exporter=self.exporter)
+        telemetry.EXPORT_DURATION.observe(self.seconds, exporter=self.exporter)
+        telemetry.EXPORT_UP.set(1, exporter=self.exporter)
+
+
+@dataclass(slots=True, frozen=True)
+class ExportPartial(Event):
+    """A destination took a request and refused some of its records, by its own count; it does not want them again."""
+
+    exporter: str
+    records: int
+    level = logging.WARNING
+    text = "the destination took a request, but not all of its records"
+    distinct = ("exporter",)
+
+    def count(self) -> None:
+        telemetry.EXPORT_REFUSED.add(self.records, exporter=self.exporter, reason="partial")
+
+
+@dataclass(slots=True, frozen=True)
 class ExportDelayed(Event):
     """An export failed and will be tried again; meanwhile everything stays in the spool."""
 
@@ -363,17 +395,19 @@ class ExportResumed(Event):
 
 @dataclass(slots=True, frozen=True)
 class ExportRejected(Event):
-    """A destination will never take this segment: it stays on disk, set aside for a person to look at."""
+    """A destination will never take these records: they stay on disk, set aside for a person to look at."""
 
     exporter: str
     segment: str
+    records: int
     message: str
     level = logging.ERROR
-    text = "the destination refuses this segment for good; it is set aside in the spool"
+    text = "the destination refuses these records for good; they are set aside in the spool"
     distinct = ("exporter",)
 
     def count(self) -> None:
         telemetry.EXPORT_ERRORS.add(exporter=self.exporter, reason="rejected")
+        telemetry.EXPORT_REFUSED.add(self.records, exporter=self.exporter, reason="rejected")
 
 
 @dataclass(slots=True, frozen=True)

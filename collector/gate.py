@@ -19,6 +19,7 @@ import uvloop
 
 from collector import events, telemetry
 from collector.config import Config
+from collector.lane import Backoff
 from collector.policy_files import PolicyFiles
 from collector.process import (
     Channel,
@@ -34,10 +35,9 @@ from collector.process import (
     Using,
     Waiting,
 )
-from collector.shipper import Backoff
 from collector.shipping import ship
 from collector.sources.file import FileOptions
-from collector.spool import Ledger, Recovered, SpoolError, SpoolRefused, recover
+from collector.spool import Ledger, Recovered, SpoolError, SpoolRefused, pending, recover
 from collector.worker import WorkerTask, work
 from scrubbers import Policy, Scrubber
 from settings import SettingsError
@@ -175,7 +175,8 @@ class Gate:
         until = time.monotonic() + LOCK_SECONDS
         while True:
             try:
-                found = recover(config.spool.directory, node=config.node, exporters=list(config.exporters))
+                signals = {name: options.signals for name, options in config.exporters.items()}
+                found = recover(config.spool.directory, node=config.node, exporters=signals.keys(), signals=signals)
                 break
             except SpoolRefused:
                 if time.monotonic() > until:
@@ -344,6 +345,8 @@ class Gate:
         with suppress(SpoolError):
             telemetry.SPOOL_BYTES.set(self._ledger.usage("segments"))
             telemetry.QUARANTINE_BYTES.set(self._ledger.usage("quarantine"))
+            for exporter, size in pending(self._ledger).items():
+                telemetry.EXPORT_PENDING_BYTES.set(size, exporter=exporter)
             for state in ("open", "sealed"):
                 telemetry.SPOOL_SEGMENTS.set(self._segments(state), state=state)
 

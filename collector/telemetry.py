@@ -118,13 +118,26 @@ SPOOL_COMMITS = Counter("sluicegate_spool_commits_total", "Group commits of the 
 SPOOL_ERRORS = Counter("sluicegate_spool_errors_total", "Writes the spool refused.", "reason")
 
 EXPORT_DURATION = Histogram(
-    "sluicegate_export_duration_seconds", "Time from a segment's sending to its confirmation.", "exporter"
+    "sluicegate_export_duration_seconds", "Time from a segment's or request's sending to its confirmation.", "exporter"
 )
 EXPORT_OBJECTS = Counter("sluicegate_export_objects_total", "Segments confirmed by an exporter.", "exporter")
+EXPORT_REQUESTS = Counter(
+    "sluicegate_export_requests_total", "Requests confirmed, by an exporter that sends data as it comes.", "exporter"
+)
 EXPORT_RECORDS = Counter("sluicegate_export_records_total", "Records confirmed by an exporter.", "exporter")
 EXPORT_BYTES = Counter("sluicegate_export_bytes_total", "Bytes written by an exporter.", "exporter")
+EXPORT_REFUSED = Counter(
+    "sluicegate_export_records_refused_total",
+    "Records a destination will never take: rejected, kept in the spool; partial, left out of a request it took.",
+    "exporter",
+    "reason",
+)
 EXPORT_ERRORS = Counter("sluicegate_export_errors_total", "Failed exports.", "exporter", "reason")
 EXPORT_UP = Gauge("sluicegate_export_up", "1 while an exporter's last attempt succeeded, 0 while it fails.", "exporter")
+
+EXPORT_PENDING_BYTES = Gauge(
+    "sluicegate_export_pending_bytes", "Bytes in the spool that an exporter has not got.", "exporter"
+)
 
 PROCESS_RESTARTS = Counter("sluicegate_process_restarts_total", "Processes of the gate restarted.", "process")
 POLICY_RELOADS = Counter("sluicegate_policy_reloads_total", "Policy reloads by outcome.", "outcome")

@@ -9,8 +9,8 @@ from exporters import durable
 from exporters.exporter import Rejected, Retryable
 from exporters.keys import load_or_make_keys
 from exporters.objects import Packing, default_key_file
+from exporters.options import DestinationOptions
 from exporters.segment import Segment
-from settings import Settings
 
 _MENDS = {
     errno.ENOSPC: "; free some space",
@@ -21,7 +21,7 @@ _MENDS = {
 }
 
 
-class LocalOptions(Settings):
+class LocalOptions(DestinationOptions):
     """Objects in a directory of this machine."""
 
     type: Literal["local"] = "local"

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
+from exporters.options import DestinationOptions
 from exporters.segment import Segment
-from settings import Settings
 
 
-class NullOptions(Settings):
+class NullOptions(DestinationOptions):
     """Segments are confirmed and thrown away."""
 
     type: Literal["null"] = "null"

@@ -1,13 +1,11 @@
 """How a segment becomes an object: its key, its content (sealed or not), its metadata and its encryption context."""
 
-import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from exporters.exporter import Rejected
+from exporters.committed import open_committed
 from exporters.segment import Segment
 
 if TYPE_CHECKING:
@@ -30,15 +28,7 @@ class Packing:
     @contextmanager
     def open(self, segment: Segment) -> Iterator[BinaryIO]:
         """The object's content as a stream that cannot seek. Raises Rejected if the segment's file is not whole."""
-        try:
-            file = segment.path.open("rb")
-        except FileNotFoundError as error:
-            raise Rejected(f"segment {segment.id}: its file is gone") from error
-        with file:
-            size = os.fstat(file.fileno()).st_size
-            if size < segment.bytes:
-                raise Rejected(f"segment {segment.id}: its file has {size} of {segment.bytes} bytes")
-            plain = io.BufferedReader(_Committed(file, segment), 256 << 10)
+        with open_committed(segment) as plain:
             yield self._sealer.seal(plain, context(segment)) if self._sealer else plain
 
 
@@ -68,26 +58,6 @@ def metadata(segment: Segment) -> dict[str, str]:
         "first-time": str(segment.first_time),
         "last-time": str(segment.last_time),
     }
-
-
-class _Committed(io.RawIOBase):
-    """A segment's committed bytes: what stands behind them in its file is none of it."""
-
-    def __init__(self, file: BinaryIO, segment: Segment) -> None:
-        self._file = file
-        self._segment = segment
-        self._left = segment.bytes
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        piece = self._file.read(min(len(buffer), self._left))
-        if self._left and not piece:
-            raise Rejected(f"segment {self._segment.id}: its file lost {self._left} bytes while it was read")
-        buffer[: len(piece)] = piece
-        self._left -= len(piece)
-        return len(piece)
 
 
 def default_key_file(store: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from exporters.exporter import Retryable
+from exporters.options import DestinationOptions
 from settings import Duration, Secret, Settings, refuse
 
 
@@ -78,7 +79,7 @@ class S3Connection(Settings):
         return f"s3://{self.bucket}/{self.prefix}{at}"
 
 
-class S3Options(S3Connection):
+class S3Options(S3Connection, DestinationOptions):
     """Objects in an S3 bucket."""
 
     type: Literal["s3"] = "s3"

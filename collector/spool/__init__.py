@@ -4,7 +4,7 @@
 sends what `Deliveries` lists.
 """
 
-from collector.spool.delivery import Deliveries
+from collector.spool.delivery import Deliveries, Refused, Unsent, pending
 from collector.spool.errors import SpoolError, SpoolFull, SpoolRefused
 from collector.spool.ledger import Amount, Balance, Count, Ledger, SealedRecord
 from collector.spool.recovery import Recovered, recover
@@ -18,10 +18,13 @@ __all__ = [
     "Ledger",
     "Limits",
     "Recovered",
+    "Refused",
     "SealedRecord",
     "Spool",
     "SpoolError",
     "SpoolFull",
     "SpoolRefused",
+    "Unsent",
+    "pending",
     "recover",
 ]

@@ -1,8 +1,9 @@
 """The spool as the shipping process sees it: sealed segments, and what each destination said of them."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +11,29 @@ from collector.spool.ledger import Ledger, SegmentRow
 from collector.spool.lock import Lock
 from collector.spool.segments import DIRECTORY
 from exporters.segment import Segment
+
+EVERY_SIGNAL = ("logs", "traces", "metrics")
+
+
+@dataclass(slots=True, frozen=True)
+class Unsent:
+    """A segment of which an exporter that takes chunks has not all yet: it wants what is committed from `offset` on."""
+
+    segment: Segment
+    worker: int  # whose segment it is; a file or connection of a source belongs to one worker
+    offset: int  # where a chunk begins, or the end of what is committed
+    sealed: bool  # nothing more will be added
+
+
+@dataclass(slots=True, frozen=True)
+class Refused:
+    """A chunk that a destination will never take; records and bytes in input units."""
+
+    offset: int  # where it begins in its segment
+    origin: str
+    records: int
+    bytes: int
+    reason: str
 
 
 class Deliveries:
@@ -36,13 +60,42 @@ class Deliveries:
 
     def sealed(self, exporter: str, limit: int = 100) -> list[Segment]:
         """The oldest sealed segments that this exporter has neither delivered nor rejected, in order of birth."""
+        rows = self._ledger.read(f"SELECT s.* {_PENDING} AND state = 'sealed' ORDER BY id LIMIT ?2", exporter, limit)
+        return [self._segment(SegmentRow(*row)) for row in rows]
+
+    def unsent(self, exporter: str, limit: int = 100) -> list[Unsent]:
+        """What is committed, in open segments too, and this exporter has not got: the oldest, in order of birth."""
         rows = self._ledger.read(
-            "SELECT * FROM segment WHERE state = 'sealed' "
-            "AND id NOT IN (SELECT segment FROM delivery WHERE exporter = ?) ORDER BY id LIMIT ?",
+            f"SELECT s.*, coalesce(p.offset, 0) {_PENDING} "
+            "AND (s.state = 'sealed' OR s.bytes > coalesce(p.offset, 0)) ORDER BY s.id LIMIT ?2",
             exporter,
             limit,
         )
-        return [self._segment(SegmentRow(*row)) for row in rows]
+        found = [(SegmentRow(*row[:-1]), int(row[-1])) for row in rows]
+        return [Unsent(self._segment(row), row.worker, offset, row.state == "sealed") for row, offset in found]
+
+    def sent(self, unsent: Unsent, exporter: str, offset: int, refused: Iterable[Refused] = ()) -> None:
+        """The exporter is through with the chunks before `offset`: they are at the destination, except `refused`.
+
+        At the end of a sealed segment that is all of it; when it is everywhere, its file goes. Raises SpoolError.
+        """
+        segment = unsent.segment
+        over = False
+        with self._ledger.transaction() as connection:
+            connection.execute(
+                "INSERT INTO progress SELECT id, ?2, ?3 FROM segment WHERE id = ?1 "
+                "ON CONFLICT DO UPDATE SET offset = max(offset, excluded.offset)",
+                (segment.id, exporter, offset),
+            )
+            connection.executemany(
+                "INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(segment.id, exporter, r.offset, r.origin, r.records, r.bytes, r.reason) for r in refused],
+            )
+            if unsent.sealed and offset >= segment.bytes:
+                _decide(connection, segment.id, exporter, "delivered", segment.bytes, "")
+                over = _finish(connection, segment.id)
+        if over:
+            _remove(segment.path)
 
     def delivered(self, segment: Segment, exporter: str, size: int) -> None:
         """The segment is durable at the destination, in `size` bytes; when it is everywhere, its file goes.
@@ -50,9 +103,7 @@ class Deliveries:
         Saying it twice counts once. Raises SpoolError.
         """
         with self._ledger.transaction() as connection:
-            if not _decide(connection, segment.id, exporter, "delivered", size, ""):
-                return
-            _count(connection, segment.id, exporter, "delivered", "")
+            _decide(connection, segment.id, exporter, "delivered", size, "")
             over = _finish(connection, segment.id)
         if over:
             _remove(segment.path)
@@ -63,19 +114,42 @@ class Deliveries:
             _decide(connection, segment.id, exporter, "rejected", 0, reason)
 
     def set_aside(self, exporter: str) -> list[tuple[Segment, str]]:
-        """The segments this exporter has rejected, with the reasons."""
+        """The segments this exporter has rejected, all or a chunk of them, with the first reason."""
         rows = self._ledger.read(
-            "SELECT s.*, v.reason FROM segment s JOIN delivery v ON v.segment = s.id "
-            "WHERE v.exporter = ? AND v.state = 'rejected' ORDER BY s.id",
+            "SELECT s.*, coalesce(v.reason, r.reason) FROM segment s "
+            "LEFT JOIN delivery v ON v.segment = s.id AND v.exporter = ?1 AND v.state = 'rejected' "
+            "LEFT JOIN refused r ON r.segment = s.id AND r.exporter = ?1 "
+            "WHERE v.segment IS NOT NULL OR r.segment IS NOT NULL GROUP BY s.id HAVING r.offset IS min(r.offset) "
+            "ORDER BY s.id",
             exporter,
         )
         return [(self._segment(SegmentRow(*row[:-1])), str(row[-1])) for row in rows]
 
     def put_back(self, exporter: str) -> int:
-        """Let the exporter try again what it has rejected; how many segments that is. Raises SpoolError."""
+        """Let the exporter try again what it has rejected; how many segments that is. Raises SpoolError.
+
+        One that takes chunks is given all from the first refused one on.
+        """
         with self._ledger.transaction() as connection:
-            sql = "DELETE FROM delivery WHERE exporter = ? AND state = 'rejected'"
-            return connection.execute(sql, (exporter,)).rowcount
+            again = {"exporter": exporter}
+            connection.execute(
+                "UPDATE progress SET offset = first FROM "
+                "(SELECT segment AS s, min(offset) AS first FROM refused WHERE exporter = :exporter GROUP BY segment) "
+                "WHERE segment = s AND exporter = :exporter",
+                again,
+            )
+            count = connection.execute(
+                "SELECT count(*) FROM segment WHERE id IN (SELECT segment FROM refused WHERE exporter = :exporter) "
+                "OR id IN (SELECT segment FROM delivery WHERE exporter = :exporter AND state = 'rejected')",
+                again,
+            ).fetchone()[0]
+            connection.execute(
+                "DELETE FROM delivery WHERE exporter = :exporter AND (state = 'rejected' "
+                "OR segment IN (SELECT segment FROM refused WHERE exporter = :exporter))",
+                again,
+            )
+            connection.execute("DELETE FROM refused WHERE exporter = :exporter", again)
+        return int(count)
 
     def _segment(self, row: SegmentRow) -> Segment:
         return Segment(
@@ -93,8 +167,21 @@ class Deliveries:
         )
 
 
-def configure(connection: sqlite3.Connection, exporters: Collection[str]) -> None:
-    """Note which exporters are configured. A new one has missed what is gone already, and its balance says so."""
+# Segments that this exporter has yet to deliver, of the signals it takes.
+_PENDING = (
+    "FROM segment s JOIN destination d ON d.name = ?1 AND instr(d.signals, s.signal) "
+    "LEFT JOIN progress p ON p.segment = s.id AND p.exporter = ?1 "
+    "WHERE NOT EXISTS (SELECT 1 FROM delivery v WHERE v.segment = s.id AND v.exporter = ?1)"
+)
+
+
+def configure(
+    connection: sqlite3.Connection, exporters: Collection[str], signals: Mapping[str, Collection[str]]
+) -> None:
+    """Note which exporters are configured, and what they take: `signals`, by default every one.
+
+    A new one has missed what is gone already, and its balance says so.
+    """
     connection.execute("UPDATE destination SET configured = 0")
     for name in exporters:
         connection.execute(
@@ -102,7 +189,23 @@ def configure(connection: sqlite3.Connection, exporters: Collection[str]) -> Non
             "WHERE outcome = 'gone' AND NOT EXISTS (SELECT 1 FROM destination WHERE name = ?1)",
             (name,),
         )
-        connection.execute("INSERT INTO destination VALUES (?, 1) ON CONFLICT DO UPDATE SET configured = 1", (name,))
+        connection.execute(
+            "INSERT INTO destination VALUES (?, 1, ?) "
+            "ON CONFLICT DO UPDATE SET configured = 1, signals = excluded.signals",
+            (name, " ".join(signals.get(name, EVERY_SIGNAL))),
+        )
+
+
+def pending(ledger: Ledger) -> dict[str, int]:
+    """Bytes of segments that each configured exporter has yet to deliver. Raises SpoolError."""
+    rows = ledger.read(
+        "SELECT d.name, coalesce(sum(s.bytes - coalesce(p.offset, 0)), 0) FROM destination d "
+        "LEFT JOIN segment s ON instr(d.signals, s.signal) "
+        "AND NOT EXISTS (SELECT 1 FROM delivery v WHERE v.segment = s.id AND v.exporter = d.name) "
+        "LEFT JOIN progress p ON p.segment = s.id AND p.exporter = d.name "
+        "WHERE d.configured GROUP BY d.name"
+    )
+    return {str(name): int(size) for name, size in rows}
 
 
 def drop_delivered(ledger: Ledger, directory: Path) -> None:
@@ -114,37 +217,41 @@ def drop_delivered(ledger: Ledger, directory: Path) -> None:
         _remove(directory / DIRECTORY / file)
 
 
-def _decide(connection: sqlite3.Connection, segment: str, exporter: str, state: str, size: int, reason: str) -> bool:
-    """Note what a destination said, once; False if it had spoken before, or the segment is gone."""
+def forget(connection: sqlite3.Connection, segment: str) -> None:
+    """Take a segment out of every table."""
+    for table in ("delivery", "progress", "refused", "portion"):
+        connection.execute(f"DELETE FROM {table} WHERE segment = ?", (segment,))  # noqa: S608
+    connection.execute("DELETE FROM segment WHERE id = ?", (segment,))
+
+
+def _decide(connection: sqlite3.Connection, segment: str, exporter: str, state: str, size: int, reason: str) -> None:
+    """Note what a destination said of a segment that is still here; what it said first stays."""
     sql = "INSERT OR IGNORE INTO delivery SELECT id, ?, ?, ?, ? FROM segment WHERE id = ?"
-    return connection.execute(sql, (exporter, state, size, reason, segment)).rowcount > 0
+    connection.execute(sql, (exporter, state, size, reason, segment))
 
 
 def _finish(connection: sqlite3.Connection, segment: str) -> bool:
-    """Forget a segment that every configured destination has; whether it was so."""
-    states = connection.execute(
-        "SELECT d.name, d.configured, v.state FROM destination d "
-        "LEFT JOIN delivery v ON v.exporter = d.name AND v.segment = ?",
+    """Forget a segment if every configured destination has what it takes of it; whether it was so."""
+    (held,) = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM share WHERE segment = ? AND configured "
+        "AND (outcome = 'pending' OR reason = 'rejected'))",
         (segment,),
-    ).fetchall()
-    if any(configured and state != "delivered" for _, configured, state in states):
+    ).fetchone()
+    if held:
         return False
-    for name, _, state in states:
-        if state != "delivered":
-            _count(connection, segment, name, "dropped", state or "not_configured")
-    _count(connection, segment, "", "gone", "")
-    for table, column in (("delivery", "segment"), ("portion", "segment"), ("segment", "id")):
-        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (segment,))  # noqa: S608
-    return True
-
-
-def _count(connection: sqlite3.Connection, segment: str, destination: str, outcome: str, reason: str) -> None:
-    """Add all of a segment to a count."""
     connection.execute(
-        "INSERT INTO count SELECT origin, ?, ?, ?, records, bytes FROM portion WHERE segment = ? "
+        "INSERT INTO count SELECT origin, destination, outcome, reason, sum(records), sum(bytes) FROM share "
+        "WHERE segment = ? GROUP BY origin, destination, outcome, reason "
         "ON CONFLICT DO UPDATE SET records = records + excluded.records, bytes = bytes + excluded.bytes",
-        (destination, outcome, reason, segment),
+        (segment,),
     )
+    connection.execute(
+        "INSERT INTO count SELECT origin, '', 'gone', '', records, bytes FROM portion WHERE segment = ? "
+        "ON CONFLICT DO UPDATE SET records = records + excluded.records, bytes = bytes + excluded.bytes",
+        (segment,),
+    )
+    forget(connection, segment)
+    return True
 
 
 def _remove(path: Path) -> None:

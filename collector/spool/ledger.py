@@ -6,9 +6,12 @@ segment's new length, the positions that data stands behind, the counts, the qua
     segment      a segment file: its committed length, what is in it, `open` or `sealed`
     portion      a segment's share of each source, in input units (records and bytes as read)
     position     how far a source has come, per file or partition; the newest epoch only
-    destination  every exporter there ever was, and whether it is configured now
-    delivery     what a destination said of a segment: `delivered` or `rejected`; no row: pending
-    count        what became of what was read; `destination` is empty where it concerns all of them
+    destination  every exporter there ever was, the signals it takes, and whether it is configured now
+    delivery     what a destination said of a whole segment: `delivered` or `rejected`; no row: pending
+    progress     how far an exporter that takes chunks has come in a segment that it has not all of
+    refused      chunks that such an exporter's destination will never take
+    share        what each destination has made of each segment that is still here (a view)
+    count        what became of the rest, and of what was read; `destination` is empty where it concerns all of them
     quarantine   sealed records that could not be scrubbed (see collector/quarantine.py)
     usage        bytes of segments and of the quarantine, kept by triggers, so that asking costs nothing
 """
@@ -24,7 +27,7 @@ from typing import Any, Literal, NamedTuple, Self, TypeAlias
 from collector.batch import Position
 from collector.spool.errors import SpoolFull, SpoolRefused, of_sqlite
 
-VERSION = 1
+VERSION = 2
 FILE_NAME = "ledger.sqlite"
 BUSY_SECONDS = 60  # a writer holds the lock for milliseconds; this long means a stuck disk
 
@@ -44,11 +47,39 @@ CREATE TABLE portion(
 CREATE TABLE position(
     source TEXT NOT NULL, key TEXT NOT NULL, epoch INTEGER NOT NULL, value BLOB NOT NULL, PRIMARY KEY (source, key)
 ) WITHOUT ROWID;
-CREATE TABLE destination(name TEXT PRIMARY KEY, configured INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE destination(
+    name TEXT PRIMARY KEY, configured INTEGER NOT NULL, signals TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE delivery(
     segment TEXT NOT NULL, exporter TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('delivered', 'rejected')),
     bytes INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (segment, exporter)
 ) WITHOUT ROWID;
+CREATE TABLE progress(
+    segment TEXT NOT NULL, exporter TEXT NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (segment, exporter)
+) WITHOUT ROWID;
+CREATE TABLE refused(
+    segment TEXT NOT NULL, exporter TEXT NOT NULL, offset INTEGER NOT NULL, origin TEXT NOT NULL,
+    records INTEGER NOT NULL, bytes INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (segment, exporter, offset)
+) WITHOUT ROWID;
+CREATE VIEW share AS
+    SELECT p.segment, p.origin, d.name AS destination, d.configured,
+        CASE WHEN v.state = 'delivered' THEN 'delivered'
+            WHEN v.state IS NULL AND d.configured AND instr(d.signals, s.signal) THEN 'pending'
+            ELSE 'dropped' END AS outcome,
+        CASE WHEN v.state = 'rejected' THEN 'rejected'
+            WHEN v.state IS NOT NULL THEN ''
+            WHEN NOT d.configured THEN 'not_configured'
+            WHEN NOT instr(d.signals, s.signal) THEN 'excluded'
+            ELSE '' END AS reason,
+        p.records - coalesce((SELECT sum(r.records) FROM refused r
+            WHERE r.segment = p.segment AND r.exporter = d.name AND r.origin = p.origin), 0) AS records,
+        p.bytes - coalesce((SELECT sum(r.bytes) FROM refused r
+            WHERE r.segment = p.segment AND r.exporter = d.name AND r.origin = p.origin), 0) AS bytes
+    FROM portion p JOIN segment s ON s.id = p.segment JOIN destination d
+    LEFT JOIN delivery v ON v.segment = p.segment AND v.exporter = d.name
+    UNION ALL
+    SELECT r.segment, r.origin, d.name, d.configured, 'dropped', 'rejected', r.records, r.bytes
+    FROM refused r JOIN destination d ON d.name = r.exporter;
 CREATE TABLE count(
     origin TEXT NOT NULL, destination TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,
     records INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (origin, destination, outcome, reason)
@@ -275,14 +306,13 @@ class Ledger:
         return found
 
 
-# What was rejected is not yet lost: its files stay until somebody decides, so it is read from the deliveries.
+# What was rejected is not yet lost: its files stay until somebody decides.
 _OUTCOMES = """
 SELECT c.origin, d.name, c.outcome, c.reason, c.records, c.bytes
     FROM destination d JOIN count c ON c.destination IN ('', d.name) WHERE d.configured AND c.outcome != 'gone'
 UNION ALL
-SELECT p.origin, d.name, iif(v.state IS NULL, 'pending', 'dropped'), coalesce(v.state, ''), sum(p.records), sum(p.bytes)
-    FROM destination d JOIN portion p LEFT JOIN delivery v ON v.segment = p.segment AND v.exporter = d.name
-    WHERE d.configured AND v.state IS NOT 'delivered' GROUP BY p.origin, d.name, v.state
+SELECT origin, destination, outcome, reason, sum(records), sum(bytes)
+    FROM share WHERE configured GROUP BY origin, destination, outcome, reason
 ORDER BY 1, 2
 """
 

@@ -9,7 +9,7 @@ from the chunk headers: everything still on disk is then delivered again, to the
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from collector.batch import Position
-from collector.spool.delivery import configure, drop_delivered
+from collector.spool.delivery import configure, drop_delivered, forget
 from collector.spool.errors import SpoolError, SpoolRefused, of_os
 from collector.spool.ledger import (
     FILE_NAME,
@@ -72,10 +72,13 @@ class Recovered:
         self.close()
 
 
-def recover(directory: Path, *, node: str, exporters: list[str]) -> Recovered:
+def recover(
+    directory: Path, *, node: str, exporters: Collection[str], signals: Mapping[str, Collection[str]] | None = None
+) -> Recovered:
     """Take the spool for this gate and make it ready for its workers; makes the directories of a new one.
 
-    `exporters` are the names of all that are configured, at least one. Raises SpoolRefused, SpoolError.
+    `exporters` are the names of all that are configured, at least one; `signals`: what those take that do not take
+    every signal. Raises SpoolRefused, SpoolError.
     """
     if not exporters:
         raise ValueError("a spool needs at least one exporter, or nothing would ever leave it")
@@ -90,7 +93,7 @@ def recover(directory: Path, *, node: str, exporters: list[str]) -> Recovered:
     try:
         ledger = _open_ledger(directory, node, found)
         with ledger.transaction() as connection:
-            configure(connection, exporters)
+            configure(connection, exporters, signals or {})
         _reconcile(directory, ledger, found)
         drop_delivered(ledger, directory)
     except BaseException:
@@ -153,7 +156,7 @@ def _open_ledger(directory: Path, node: str, found: Recovered) -> Ledger:
     version = ledger.version
     if version == VERSION:
         return ledger
-    if version > VERSION:
+    if version:
         ledger.close()
         raise SpoolRefused(f"{path} has version {version}; this sluicegate knows version {VERSION}")
     if stock:
@@ -225,20 +228,23 @@ def _salvage(path: Path, row: SegmentRow, ledger: Ledger) -> Damage:
             gone = Amount(records - kept.records, size - kept.bytes)
             lost = lost.plus(*gone)
             add_counts(connection, {(origin, "", "gone", ""): gone})
-            # Whoever has confirmed the segment had all of it.
-            for (destination,) in connection.execute(
-                "SELECT name FROM destination WHERE name NOT IN "
-                "(SELECT exporter FROM delivery WHERE segment = ? AND state = 'delivered')",
+            # Whoever has confirmed the segment had all of it; of one that takes chunks nobody knows which it had.
+            for destination, outcome, reason in connection.execute(
+                "SELECT d.name, iif(v.segment IS NULL, 'dropped', 'delivered'), iif(v.segment IS NULL, 'damaged', '') "
+                "FROM destination d LEFT JOIN delivery v "
+                "ON v.exporter = d.name AND v.segment = ? AND v.state = 'delivered'",
                 (row.id,),
             ).fetchall():
-                add_counts(connection, {(origin, destination, "dropped", "damaged"): gone})
+                add_counts(connection, {(origin, destination, outcome, reason): gone})
         connection.execute("DELETE FROM portion WHERE segment = ?", (row.id,))
         if chunks.extent.bytes:
             put(connection, Staged(segments=[row._replace(state="sealed", **chunks.extent._asdict())]))
             put(connection, Staged(portions={(row.id, origin): amount for origin, amount in chunks.portions.items()}))
+            kept_bytes = (row.id, chunks.extent.bytes)
+            connection.execute("UPDATE progress SET offset = ?2 WHERE segment = ?1 AND offset > ?2", kept_bytes)
+            connection.execute("DELETE FROM refused WHERE segment = ? AND offset >= ?", kept_bytes)
         else:
-            connection.execute("DELETE FROM segment WHERE id = ?", (row.id,))
-            connection.execute("DELETE FROM delivery WHERE segment = ?", (row.id,))
+            forget(connection, row.id)
     if not chunks.extent.bytes:
         path.unlink(missing_ok=True)
     return Damage(path.name, "shorter than what was committed", lost)

@@ -150,6 +150,11 @@ def test_home(uid: int, env: dict[str, str], wanted: Path, monkeypatch: pytest.M
             "gate.yaml:2: retention.sources.ap: is not a source; write one of app",
         ),
         (
+            SOURCES
+            + "exporters: {tempo: {type: 'null', signals: [traces]}, s3: {type: s3, bucket: b, signals: [metrics]}}\n",
+            "gate.yaml:1: sources.app: reads logs, and no exporter takes them; add `logs` to the signals of one",
+        ),
+        (
             "sources:\n  a: {type: stdin}\n  b: {type: stdin}",
             "gate.yaml:3: sources.b: reads stdin, and so does a; keep one of them",
         ),

@@ -9,7 +9,8 @@ import pytest
 
 from collector import events, telemetry
 from collector.batch import Position
-from collector.shipper import LONGEST_ASKED, Backoff, Shipper
+from collector.lane import LONGEST_ASKED, Backoff
+from collector.shipper import Shipper
 from collector.spool import Count, Deliveries, Ledger, Limits, Spool, recover
 from exporters.chunk import ChunkHeader
 from exporters.exporter import Rejected, Retryable

@@ -1,11 +1,13 @@
 """kill -9, over and over: every record is stored once, and in each destination once."""
 
+import asyncio
 import random
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
+import orjson
 import pytest
 from spooling import (
     INPUT_BYTES,
@@ -18,8 +20,10 @@ from spooling import (
     read_segment,
     spooled,
 )
+from streamer import ToFile
 
-from collector.spool import Ledger
+from collector.shipper import Shipper
+from collector.spool import Deliveries, Ledger
 
 HERE = Path(__file__).parent
 
@@ -123,6 +127,61 @@ def test_even_without_the_ledger_what_the_spool_holds_is_there_once(tmp_path: Pa
             following = positions(directory, 1)["file-0"]
             assert following >= writer.said
             assert Counter(spooled(directory)) == Counter(("file-0", number) for number in range(following))
+
+
+def test_a_stream_gets_every_record_however_often_the_shipping_process_is_killed(tmp_path: Path) -> None:
+    directory, arrivals = tmp_path / "spool", tmp_path / "arrivals"
+    chance = random.Random(3)
+    deaths = 8
+    for _ in range(deaths):
+        with prepare(directory, ["store", "stream"]):
+            writer = Writer(directory, 0, chance.randrange(1000))
+            command = [sys.executable, HERE / "streamer.py", directory, arrivals]
+            streamer = subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE)
+            assert streamer.stdout
+            assert streamer.stdout.readline() == b"ready\n"
+            writer.listen(chance.randint(2, 12))
+            for process in chance.sample([writer.process, streamer], 2):
+                process.kill()
+            streamer.communicate()
+            writer.kill()
+    with prepare(directory, ["store", "stream"]):
+        following = positions(directory, 1)["file-0"]
+        with deliveries(directory) as shipper:
+            for segment in shipper.sealed("store", limit=10_000):
+                shipper.delivered(segment, "store", segment.bytes)
+        asyncio.run(drain(directory, arrivals))
+        assert not list((directory / "segments").iterdir())
+    arrived = [orjson.loads(line) for line in arrivals.read_bytes().splitlines()]
+    counted = Counter(record["number"] for record in arrived)
+    assert counted.keys() == set(range(following))
+    assert max(counted.values()) <= 1 + deaths
+    repeated = counted.total() - len(counted)
+    assert repeated <= deaths * 200, "at most one group each time"  # 2,000 bytes, or one chunk
+    ledger = Ledger.open(directory)
+    try:
+        assert all(balance.holds for balance in ledger.balance())
+        assert {balance.delivered.records for balance in ledger.balance()} == {following_and_dropped(ledger)}
+    finally:
+        ledger.close()
+
+
+async def drain(directory: Path, arrivals: Path) -> None:
+    shipments = Deliveries.open(directory)
+    shipper = Shipper(shipments, [ToFile(arrivals)], poll=0.01)
+    running = asyncio.create_task(shipper.run())
+    await shipper.drain()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    shipper.close()
+    shipments.close()
+
+
+def following_and_dropped(ledger: Ledger) -> int:
+    """Records that were read and not dropped."""
+    rows = ledger.read("SELECT outcome, sum(records) FROM count WHERE destination = '' GROUP BY outcome")
+    amounts = {str(outcome): int(records) for outcome, records in rows}
+    return amounts["read"] - amounts.get("dropped", 0)
 
 
 SHARED = """

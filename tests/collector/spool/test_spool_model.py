@@ -15,6 +15,7 @@ from spooling import (
     INPUT_BYTES,
     Record,
     append,
+    contents,
     counted,
     deliveries,
     die,
@@ -27,9 +28,11 @@ from spooling import (
     spooled,
 )
 
-from collector.spool import Amount, Ledger, Limits, Spool, SpoolError, SpoolFull
+from collector.spool import Amount, Ledger, Limits, Refused, Spool, SpoolError, SpoolFull, Unsent
+from collector.stream_lane import _group
 
 EXPORTERS = ("store", "mirror")
+STREAM = "stream"  # an exporter that takes chunks
 KEYS = ("a", "b", "c")
 keys = st.sampled_from(KEYS)
 exporters = st.sampled_from(EXPORTERS)
@@ -43,6 +46,8 @@ class Gate(RuleBasedStateMachine):
         self.root = Path(tempfile.mkdtemp())
         self.directory = self.root / "spool"
         self.objects: dict[str, dict[str, list[Record]]] = {exporter: {} for exporter in EXPORTERS}
+        self.streamed: Counter[Record] = Counter()  # confirmed by the stream
+        self.refused: Counter[Record] = Counter()
         self.committed = dict.fromkeys(KEYS, 0)  # by key: how many records are behind the committed position
         self.staged: dict[str, int] = {}
         self.dropped: set[Record] = set()
@@ -51,7 +56,7 @@ class Gate(RuleBasedStateMachine):
 
     @initialize(workers=st.integers(1, 3))
     def start(self, workers: int) -> None:
-        self.recovered = prepare(self.directory, EXPORTERS)
+        self.recovered = prepare(self.directory, [*EXPORTERS, STREAM])
         limits = Limits(segment_bytes=2_000, segment_age=10, open_segments=2)
         self.spools = [open_spool(self.directory, worker, limits, clock=lambda: self.now) for worker in range(workers)]
         for key in KEYS:
@@ -160,6 +165,50 @@ class Gate(RuleBasedStateMachine):
         with deliveries(self.directory) as shipper:
             shipper.put_back(exporter)
 
+    @rule(confirm=st.booleans(), limit=st.sampled_from([1, 400, 100_000]), groups=st.integers(1, 3))
+    def stream(self, confirm: bool, limit: int, groups: int) -> None:
+        """Some chunks arrive; without `confirm` the shipper dies before it can say so."""
+        with deliveries(self.directory) as shipper:
+            for unsent in shipper.unsent(STREAM, limit=1):
+                offset = unsent.offset
+                data = unsent.segment.path.read_bytes()
+                for _ in range(groups):
+                    start, offset = offset, max(offset, _group(unsent, offset, limit)[1])
+                    if confirm:
+                        shipper.sent(unsent, STREAM, offset)
+                        self.streamed += Counter(contents(data[start:offset]))
+                    if offset == unsent.segment.bytes:
+                        break
+
+    @rule()
+    def stream_refuses(self) -> None:
+        with deliveries(self.directory) as shipper:
+            for unsent in shipper.unsent(STREAM, limit=1):
+                chunks, end = _group(unsent, unsent.offset, 1)
+                for header, _ in chunks:
+                    what = Refused(unsent.offset, header.source, header.records, header.input_bytes, "no")
+                    shipper.sent(unsent, STREAM, end, [what])
+                    self.refused += Counter(between(unsent, unsent.offset, end))
+
+    @rule()
+    def stream_is_put_back(self) -> None:
+        """What came behind the first refused chunk is to be sent again."""
+        with deliveries(self.directory) as shipper:
+            offsets = "SELECT min(offset) FROM refused WHERE segment = ?"
+            firsts = {s.id: self.query(offsets, s.id)[0][0] for s, _ in shipper.set_aside(STREAM)}
+            assert shipper.put_back(STREAM) == len(firsts)
+            assert shipper.set_aside(STREAM) == []
+            for unsent in shipper.unsent(STREAM, limit=1_000):
+                if unsent.segment.id in firsts:
+                    assert unsent.offset == firsts[unsent.segment.id]
+            names = dict(self.query("SELECT id, file FROM segment"))
+            again: Counter[Record] = Counter()
+            for segment, first in firsts.items():
+                data = (self.directory / "segments" / str(names[segment])).read_bytes()
+                again += Counter(contents(data[first:]))
+            self.streamed -= again
+            self.refused.clear()
+
     @rule(workers=st.integers(1, 3), torn=st.binary(max_size=100))
     def everything_is_killed(self, workers: int, torn: bytes) -> None:
         """All processes end at once; a last write may have reached the disk in part. Others take over."""
@@ -207,6 +256,19 @@ class Gate(RuleBasedStateMachine):
             assert Counter(arrived) + Counter(spooled(self.directory)) == Counter(expected)
 
     @invariant()
+    def the_stream_has_every_record_once_or_will_have_it(self) -> None:
+        if not hasattr(self, "spools"):
+            return
+        expected = {(key, number) for key in KEYS for number in range(self.committed[key])} - self.dropped
+        with deliveries(self.directory) as shipper:
+            waiting = Counter(
+                record
+                for unsent in shipper.unsent(STREAM, limit=1_000)
+                for record in between(unsent, unsent.offset, unsent.segment.bytes)
+            )
+        assert self.streamed + self.refused + waiting == Counter(expected)
+
+    @invariant()
     def the_books_balance(self) -> None:
         if not hasattr(self, "spools"):
             return
@@ -218,6 +280,10 @@ class Gate(RuleBasedStateMachine):
             assert balance.holds, balance
             assert balance.read == Amount(read, read * INPUT_BYTES)
             assert balance.dropped.get("filtered", Amount()).records == len(self.dropped)
+            if balance.destination == STREAM:
+                assert balance.dropped.get("rejected", Amount()).records == self.refused.total()
+                assert balance.delivered.records <= self.streamed.total()
+                continue
             with deliveries(self.directory) as shipper:
                 aside = [s.records for s, _ in shipper.set_aside(balance.destination)]
                 waiting = [s.name for s in shipper.sealed(balance.destination, limit=1_000)]
@@ -243,6 +309,10 @@ class Gate(RuleBasedStateMachine):
                 spool.close()
             self.recovered.close()
         shutil.rmtree(self.root)
+
+
+def between(unsent: Unsent, start: int, end: int) -> list[Record]:
+    return contents(unsent.segment.path.read_bytes()[start:end]) if unsent.segment.path.exists() else []
 
 
 TestGate = Gate.TestCase
