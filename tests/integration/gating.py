@@ -116,10 +116,10 @@ class Gate:
         """The log of the last run."""
         return self.folder / f"log-{self._runs}"
 
-    def code(self) -> int:
+    def code(self, patience: float = PATIENCE) -> int:
         """Wait for its end: the exit code."""
         process = self._running()
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while (code := process.poll()) is None:
             assert time.monotonic() < deadline, f"the gate does not end\n{self.tail()}"
             for name, peak in peaks(process.pid):
@@ -143,10 +143,10 @@ class Gate:
         self.signal(signal.SIGTERM)
         return self.code()
 
-    def finish(self) -> None:
+    def finish(self, patience: float = PATIENCE) -> None:
         """Take in, ship and end: what the inputs hold is in the store then."""
         self.start("--once", up=False)
-        assert self.code() == 0, self.tail()
+        assert self.code(patience) == 0, self.tail()
 
     def pid(self, name: str) -> int:
         """Wait for a process of the gate by its name."""
