@@ -20,6 +20,7 @@ from collector.sources.stdin import StdinOptions
 from exporters.local import LocalOptions
 from exporters.null import NullOptions
 from exporters.objects import default_key_file
+from exporters.otlp.options import OtlpDestination
 from exporters.s3_options import S3Options
 from settings import (
     ByteSize,
@@ -37,7 +38,9 @@ from settings import (
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 SourceOptions: TypeAlias = Annotated[FileOptions | StdinOptions, Field(discriminator="type")]
-ExporterOptions: TypeAlias = Annotated[LocalOptions | S3Options | NullOptions, Field(discriminator="type")]
+ExporterOptions: TypeAlias = Annotated[
+    LocalOptions | S3Options | OtlpDestination | NullOptions, Field(discriminator="type")
+]
 
 _SECOND = timedelta(seconds=1)
 

@@ -10,10 +10,11 @@ from collector.process import Channel, Drain, Ready, StartError
 from collector.quarantine import Quarantine, QuarantineError
 from collector.shipper import Shipper
 from collector.spool import Deliveries, SpoolError, SpoolRefused
-from exporters.exporter import Exporter, ExportError
+from exporters.exporter import Destination, Exporter, ExportError, StreamExporter
 from exporters.keys import SealError
 from exporters.local import LocalOptions, LocalStore
 from exporters.null import NullOptions, NullStore
+from exporters.otlp.options import OtlpDestination
 from exporters.s3_options import S3Options
 
 DAY = 86_400.0  # seconds
@@ -50,9 +51,9 @@ async def ship(config: Config, channel: Channel) -> None:
         deliveries.close()
 
 
-def build(config: Config) -> list[Exporter]:
+def build(config: Config) -> list[Exporter | StreamExporter]:
     """The configured exporters. Raises StartError."""
-    exporters: list[Exporter] = []
+    exporters: list[Exporter | StreamExporter] = []
     try:
         for name, options in config.exporters.items():
             match options:
@@ -62,6 +63,10 @@ def build(config: Config) -> list[Exporter]:
                     from exporters.s3 import S3Store  # boto3 costs memory and time: only where S3 is configured
 
                     exporters.append(S3Store(name, options))
+                case OtlpDestination():
+                    from exporters.otlp.exporter import OtlpExporter
+
+                    exporters.append(OtlpExporter(name, options))
                 case NullOptions():
                     exporters.append(NullStore(name, options))
     except (SealError, ExportError) as error:
@@ -69,7 +74,7 @@ def build(config: Config) -> list[Exporter]:
     return exporters
 
 
-async def _check(exporter: Exporter) -> None:
+async def _check(exporter: Destination) -> None:
     """Say early what is wrong with a destination; it may be mended while the gate runs, so this ends nothing."""
     try:
         await asyncio.to_thread(exporter.check)

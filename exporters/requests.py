@@ -1,0 +1,30 @@
+"""OTLP export requests in a chunk: each stands behind its length.
+
+    u32 length, big-endian · the serialised Export…ServiceRequest
+
+The OpenTelemetry Collector's file exporter writes this with `format: proto`: what reads its files reads ours.
+"""
+
+import struct
+from collections.abc import Iterator
+
+_LENGTH = struct.Struct(">I")
+
+
+def framed(request: bytes) -> bytes:
+    """One request as it is stored."""
+    return _LENGTH.pack(len(request)) + request
+
+
+def requests(stored: bytes) -> Iterator[bytes]:
+    """The requests of a chunk. Raises ValueError where they are not whole."""
+    at = 0
+    while at < len(stored):
+        if at + _LENGTH.size > len(stored):
+            raise ValueError("a length is cut off")
+        (length,) = _LENGTH.unpack_from(stored, at)
+        at += _LENGTH.size
+        if at + length > len(stored):
+            raise ValueError("a request is cut off")
+        yield stored[at : at + length]
+        at += length
