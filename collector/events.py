@@ -425,6 +425,68 @@ class ExportCrashed(Event):
         telemetry.EXPORT_UP.set(0, exporter=self.exporter)
 
 
+@dataclass(slots=True, frozen=True)
+class Swept(Event):
+    """Objects that were kept as long as their retention class says were deleted."""
+
+    exporter: str
+    objects: int
+    bytes: int
+    text = "deleted objects whose retention is over"
+
+    def count(self) -> None:
+        telemetry.SWEPT_OBJECTS.add(self.objects, exporter=self.exporter)
+        telemetry.SWEPT_BYTES.add(self.bytes, exporter=self.exporter)
+
+
+@dataclass(slots=True, frozen=True)
+class SweepFailed(Event):
+    """A store could not be looked through for objects whose retention is over; tried again in an hour."""
+
+    exporter: str
+    message: str
+    level = logging.WARNING
+    text = "cannot delete what is to go; will try again"
+    distinct = ("exporter",)
+
+
+@dataclass(slots=True, frozen=True)
+class RetentionKept(Event):
+    """A bucket's lifecycle rules keep the retention classes."""
+
+    exporter: str
+
+    def count(self) -> None:
+        telemetry.RETENTION_KEPT.set(1, exporter=self.exporter)
+
+
+@dataclass(slots=True, frozen=True)
+class RetentionMissing(Event):
+    """A bucket's lifecycle rules do not keep the retention classes: objects stay too long, or go too early."""
+
+    exporter: str
+    message: str
+    level = logging.WARNING
+    text = "the bucket does not keep the retention classes: see `sluicegate retention plan`"
+
+    def count(self) -> None:
+        telemetry.RETENTION_KEPT.set(0, exporter=self.exporter)
+
+
+@dataclass(slots=True, frozen=True)
+class RetentionUnknown(Event):
+    """A bucket's lifecycle rules cannot be looked at; tried again in an hour."""
+
+    exporter: str
+    message: str
+    level = logging.WARNING
+    text = "cannot look at the bucket's lifecycle rules"
+    distinct = ("exporter",)
+
+    def count(self) -> None:
+        telemetry.RETENTION_KEPT.set(0, exporter=self.exporter)
+
+
 # The gate itself -----------------------------------------------------------------------------------------------------
 
 

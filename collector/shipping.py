@@ -8,6 +8,7 @@ from collector import events
 from collector.config import Config
 from collector.process import Channel, Drain, Ready, StartError
 from collector.quarantine import Quarantine, QuarantineError
+from collector.retaining import retain, verify
 from collector.shipper import Shipper
 from collector.spool import Deliveries, SpoolError, SpoolRefused
 from exporters.exporter import Destination, Exporter, ExportError, StreamExporter
@@ -24,6 +25,7 @@ EXPIRE_SECONDS = 60.0  # how often the quarantine is looked through for what is 
 async def ship(config: Config, channel: Channel) -> None:
     """Send what the workers seal until told to drain. Raises StartError."""
     exporters = build(config)
+    await verify(config)
     try:
         deliveries = Deliveries.open(config.spool.directory)
         quarantine = Quarantine.open(
@@ -39,6 +41,7 @@ async def ship(config: Config, channel: Channel) -> None:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(shipper.run()), tasks.create_task(_expire(quarantine))]
             running += [tasks.create_task(_check(exporter)) for exporter in exporters]
+            running.append(tasks.create_task(retain(config)))
             channel.send(Ready())
             while not isinstance(told := await channel.receive(), Drain):
                 pass

@@ -134,9 +134,14 @@ EXPORT_REFUSED = Counter(
 )
 EXPORT_ERRORS = Counter("sluicegate_export_errors_total", "Failed exports.", "exporter", "reason")
 EXPORT_UP = Gauge("sluicegate_export_up", "1 while an exporter's last attempt succeeded, 0 while it fails.", "exporter")
-
 EXPORT_PENDING_BYTES = Gauge(
     "sluicegate_export_pending_bytes", "Bytes in the spool that an exporter has not got.", "exporter"
+)
+
+SWEPT_OBJECTS = Counter("sluicegate_swept_objects_total", "Objects deleted when their retention was over.", "exporter")
+SWEPT_BYTES = Counter("sluicegate_swept_bytes_total", "Bytes of objects deleted.", "exporter")
+RETENTION_KEPT = Gauge(
+    "sluicegate_retention_kept", "1 while the bucket's lifecycle rules keep the retention classes, else 0.", "exporter"
 )
 
 PROCESS_RESTARTS = Counter("sluicegate_process_restarts_total", "Processes of the gate restarted.", "process")

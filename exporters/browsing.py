@@ -1,9 +1,9 @@
-"""Looks into stores: lists what lies where, and fetches objects. The writing side is `local.py` and `s3.py`."""
+"""Looks into stores: lists, fetches and removes objects. The writing side is `local.py` and `s3.py`."""
 
 import errno
 import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, cast
@@ -18,6 +18,7 @@ from exporters.s3_options import S3Connection
 
 _IN_MEMORY_BYTES = 8 << 20  # larger objects are fetched to a temporary file, as they are: sealed ones stay sealed
 _ATTEMPTS = 5
+_REMOVED_AT_ONCE = 1000  # what one request may name
 _PARAMETERS = {"endpoint_url", "region", "path_style"}
 
 
@@ -26,7 +27,7 @@ class LocationError(ValueError):
 
 
 class StoreError(Exception):
-    """A store cannot be listed or an object cannot be fetched; the message says why."""
+    """A store cannot be listed, or an object cannot be fetched or removed; the message says why."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -35,6 +36,8 @@ class StoredObject:
 
     key: str
     size: int
+    modified: float
+    """When it was stored: seconds since the epoch, by the store's clock."""
 
 
 class Listing(NamedTuple):
@@ -54,6 +57,9 @@ class ObjectStore(Protocol):
 
     def open(self, key: str) -> AbstractContextManager[tuple[BinaryIO, dict[str, str]]]:
         """The content, and the metadata where the store keeps any."""
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove objects, and the places that hold nothing then. One that is gone already is no error."""
 
 
 def find_store(location: str) -> ObjectStore:
@@ -89,7 +95,8 @@ class LocalObjects:
                 if path.is_dir():
                     listing.places.append(f"{path}/")
                 elif path.is_file():
-                    listing.objects.append(StoredObject(str(path), path.stat().st_size))
+                    found = path.stat()
+                    listing.objects.append(StoredObject(str(path), found.st_size, found.st_mtime))
         except OSError as error:
             raise StoreError(f"{_reason(error)}") from error
         return listing
@@ -98,6 +105,17 @@ class LocalObjects:
     def open(self, key: str) -> Iterator[tuple[BinaryIO, dict[str, str]]]:
         with Path(key).open("rb") as file:
             yield file, {}
+
+    def remove(self, keys: Sequence[str]) -> None:
+        try:
+            for key in keys:
+                Path(key).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"{error.filename}: {_reason(error)}") from error
+        for place in sorted({above for key in keys for above in Path(key).parents}, reverse=True):
+            if self.path in place.parents:
+                with suppress(OSError):  # not empty, or gone
+                    place.rmdir()
 
 
 class S3Objects:
@@ -119,7 +137,10 @@ class S3Objects:
             )
             for page in pages:
                 listing.places.extend(entry["Prefix"] for entry in page.get("CommonPrefixes", ()))
-                listing.objects.extend(StoredObject(entry["Key"], entry["Size"]) for entry in page.get("Contents", ()))
+                listing.objects.extend(
+                    StoredObject(entry["Key"], entry["Size"], entry["LastModified"].timestamp())
+                    for entry in page.get("Contents", ())
+                )
         except (ClientError, BotoCoreError) as error:
             raise self._error(error) from error
         return listing
@@ -131,6 +152,21 @@ class S3Objects:
             metadata = self._fetch(key, file)
             file.seek(0)
             yield cast("BinaryIO", file), metadata
+
+    def remove(self, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), _REMOVED_AT_ONCE):
+            objects = [{"Key": key} for key in keys[start : start + _REMOVED_AT_ONCE]]
+            try:
+                answer = self._client.delete_objects(
+                    Bucket=self._connection.bucket, Delete={"Objects": objects, "Quiet": True}
+                )
+            except (ClientError, BotoCoreError) as error:
+                raise self._error(error) from error
+            for failed in answer.get("Errors", ())[:1]:
+                raise StoreError(f"{failed['Key']}: cannot be removed; allow s3:DeleteObject ({failed['Code']})")
+
+    def close(self) -> None:
+        self._client.close()
 
     def _fetch(self, key: str, file: "tempfile.SpooledTemporaryFile[bytes]") -> dict[str, str]:
         try:

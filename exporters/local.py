@@ -32,6 +32,8 @@ class LocalOptions(DestinationOptions):
     """Encrypt objects with the key file before they are written."""
     key_file: Path | None = None
     """Holds the keys; made on first start (mode 0600). Default: `path` with `.key` behind it, beside the directory."""
+    sweep: bool = True
+    """Delete objects that were kept as long as their retention class says."""
 
 
 class LocalStore:

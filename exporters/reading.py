@@ -18,15 +18,12 @@ from exporters.browsing import ObjectStore, StoredObject, StoreError
 from exporters.chunk import ChunkError, ChunkHeader, decode, read_chunks
 from exporters.keys import Key, Tampered, WrongKey
 from exporters.record_time import only_between
+from exporters.segment import OBJECT_KEY
 
 if TYPE_CHECKING:
     from exporters.sealing import Sealer
 
 _HOUR = 3_600_000_000_000  # ns
-_KEY = re.compile(
-    r"(?:^|/)(?P<name>(?P<retention>[^/]+)/(?P<signal>[^/]+)/dt=(?P<date>[^/]+)/hr=(?P<hour>[^/]+)/"
-    r"[^/]+-(?P<segment>[0-9a-f]{32})\.(?:ndjson|otlp)\.zst)(?P<sealed>\.enc)?"
-)
 _PLACE = re.compile(
     r"(?:^|/)(?:(?:(?P<retention>[^/]+)/)?(?P<signal>[^/]+)/)?dt=(?P<date>[^/]+)/(?:hr=(?P<hour>[^/]+)/)?"
 )
@@ -158,7 +155,7 @@ class Reader:
             self.failures.append(Unreachable(place or "the store", str(error)))
             return
         for each in listing.objects:
-            if (match := _KEY.search(each.key)) and match.end() == len(each.key) and _wanted(query, match):
+            if (match := OBJECT_KEY.search(each.key)) and _wanted(query, match):
                 yield each
         for below in listing.places if depth else ():
             match = _PLACE.search(below)
@@ -167,7 +164,7 @@ class Reader:
 
     def _read_object(self, stored: StoredObject, query: Query) -> Iterator[Block]:
         key = stored.key
-        match = _KEY.search(key)
+        match = OBJECT_KEY.search(key)
         if match is None:
             raise Damaged(key, "its name is not that of a segment")
         records = 0

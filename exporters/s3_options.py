@@ -4,8 +4,9 @@ boto3 takes tens of megabytes and a sixth of a second: it is imported where a cl
 only read the configuration go without.
 """
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -94,6 +95,12 @@ class S3Options(S3Connection, DestinationOptions):
     """Also encrypt before sending, with this key file. It must be there: one made here would be lost with the node."""
     storage_class: str | None = None
     """For instance STANDARD_IA. Default: the server's."""
+    lifecycle: Literal["warn", "refuse", "sweep", "ignore"] = "warn"
+    """What keeps the retention classes: the bucket's lifecycle rules, looked at when the gate starts, which `warn`s or
+    `refuse`s to start if they are missing; or the gate itself, which deletes what is due (`sweep`, for servers without
+    lifecycle); or nothing that the gate should care for."""
+    abort_uploads_after: Annotated[Duration, Field(ge=timedelta(days=1))] | None = timedelta(days=7)
+    """A part of the lifecycle rules: uploads that nobody finished are given up after so long; null: never."""
     checksum: Literal["SHA256", "none"] = "SHA256"
     """Sent with the content so that the server verifies it; `none` for servers that do not know it."""
 

@@ -1,8 +1,20 @@
 """A sealed segment: the spool's unit, and one object in a store."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+OBJECT_KEY = re.compile(
+    r"(?:^|/)(?P<name>(?P<retention>[^/]+)/(?P<signal>[^/]+)/dt=(?P<date>[^/]+)/hr=(?P<hour>[^/]+)/"
+    r"[^/]+-(?P<segment>[0-9a-f]{32})\.(?:ndjson|otlp)\.zst)(?P<sealed>\.enc)?$"
+)
+"""The keys of our objects, with whatever prefix: `Segment.name`, and the suffix of its encryption."""
+
+
+def born(segment: str) -> float:
+    """When a segment was opened, in seconds since the epoch, by the clock of its node: its id tells."""
+    return int(segment[:16], 16) / 1e9
 
 
 @dataclass(slots=True, frozen=True)

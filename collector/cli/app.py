@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from collector.cli import config, policy, pseudonym, quarantine, read, reveal, run, scrub
+from collector.cli import config, policy, pseudonym, quarantine, read, retention, reveal, run, scrub
 from collector.cli.exits import Exit, told, unforeseen
 
 EPILOG = """\
@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 for module in (run, scrub, read, reveal, pseudonym):
     app.command(epilog=module.EPILOG)(getattr(module, module.__name__.rpartition(".")[2]))
-for module in (config, policy, quarantine):
+for module in (config, policy, quarantine, retention):
     app.add_typer(module.app)
 
 

@@ -53,12 +53,13 @@ def segment(
     first_time: int = NOON,
     retention: str = "standard",
     node: str = "node-1",
+    born: float | None = None,
 ) -> Made:
-    """A segment of chunks made by `chunk`; by default one with three records."""
+    """A segment of chunks made by `chunk`; by default one with three records. `born`: seconds, for its id."""
     chunks = chunks or (chunk([first_time, first_time + SECOND, first_time + 2 * SECOND]),)
     content = b"".join(each for each, _ in chunks)
     lines = b"".join(each for _, each in chunks)
-    name = secrets.token_hex(16)
+    name = secrets.token_hex(16) if born is None else f"{int(born * 1e9):016x}{secrets.token_hex(8)}"
     path = directory / f"{name}.segment"
     path.write_bytes(content)
     made = Segment(
