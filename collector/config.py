@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from collector.levels import Level
 from collector.sources.file import FileOptions
 from collector.sources.stdin import StdinOptions
 from exporters.local import LocalOptions
@@ -71,6 +72,21 @@ class SpoolOptions(Settings):
         return self
 
 
+class RouteOptions(Settings):
+    """A rule that chooses a retention class: for what fits all that it names."""
+
+    to: Name
+    """The retention class."""
+    signal: Literal["logs", "traces", "metrics"] | None = None
+    """Only this signal."""
+    source: str | None = None
+    """Only from sources whose name fits: `app`, `app-*`."""
+    resource: dict[str, str] = Field(default={})
+    """Only where these resource attributes fit, such as `k8s.namespace.name: pay-*`; all of them must."""
+    level: tuple[Level, ...] = ()
+    """Only records of these levels, where a log line tells its level."""
+
+
 class RetentionOptions(Settings):
     """How long objects are kept. A class is a part of the object's key, so that a store can expire by prefix."""
 
@@ -79,18 +95,15 @@ class RetentionOptions(Settings):
     )
     """Retention classes: a name, and how long objects of this class are kept. Given, they replace the default ones."""
     default: Name = "standard"
-    """The class of what comes from sources that are not named under `sources`."""
-    sources: dict[Name, Name] = Field(default={})
-    """The class of a source, by the source's name."""
-
-    def of(self, source: str) -> str:
-        """The name of a source's class."""
-        return self.sources.get(source, self.default)
+    """The class of what no rule of `route` fits."""
+    route: tuple[RouteOptions, ...] = ()
+    """Rules that choose the class; the first that fits decides."""
 
     @model_validator(mode="after")
     def _classes_are_known(self) -> Self:
         known = f"is not among the classes; write one of {', '.join(self.classes)}"
-        used = [(("default",), self.default), *((("sources", name), used) for name, used in self.sources.items())]
+        used: list[tuple[tuple[str | int, ...], str]] = [(("default",), self.default)]
+        used += [(("route", index, "to"), rule.to) for index, rule in enumerate(self.route)]
         if unknown := [(path, known) for path, name in used if name not in self.classes]:
             refuse(*unknown)
         return self
@@ -245,8 +258,12 @@ def _misfits(config: Config) -> Iterator[Misfit]:
     stdins = [name for name, source in config.sources.items() if isinstance(source, StdinOptions)]
     for name in stdins[1:]:
         yield ("sources", name), f"reads stdin, and so does {stdins[0]}; keep one of them"
-    for name in config.retention.sources.keys() - config.sources.keys():
-        yield ("retention", "sources", name), f"is not a source; write one of {', '.join(config.sources)}"
+    for index, rule in enumerate(config.retention.route):
+        if rule.source is not None and not any(fnmatchcase(name, rule.source) for name in config.sources):
+            yield (
+                ("retention", "route", index, "source"),
+                f"fits no source; the sources are {', '.join(config.sources)}",
+            )
     if not any("logs" in exporter.signals for exporter in config.exporters.values()):
         for name, source in config.sources.items():
             if isinstance(source, FileOptions | StdinOptions):

@@ -108,7 +108,7 @@ class Pipeline:
         first = await self._prepared.get()
         if first is None:
             return [], False
-        group, size, began = [first], len(first.stored), monotonic()
+        group, size, began = [first], first.size, monotonic()
         while size < GROUP_BYTES:
             busy = self._batches_taken > len(group)
             try:
@@ -119,7 +119,7 @@ class Pipeline:
             if prepared is None:
                 return group, False
             group.append(prepared)
-            size += len(prepared.stored)
+            size += prepared.size
         return group, True
 
     async def _stored(self, group: list[Prepared]) -> None:
@@ -141,7 +141,7 @@ class Pipeline:
     def _write(self, group: Collection[Prepared]) -> None:
         """Stage a group and commit it. After a SpoolError nothing of it is staged any more."""
         used = self._spool.bytes()
-        size = sum(len(prepared.stored) for prepared in group)
+        size = sum(prepared.size for prepared in group)
         if used and used + size > self._max_bytes:  # one group always fits, or it would never go on
             raise LimitReached(f"{used} of {self._max_bytes} bytes are used")
         for prepared in group:
@@ -150,6 +150,8 @@ class Pipeline:
             if prepared.header is None:
                 self._spool.advance(batch.positions, counts=prepared.counts, quarantined=sealed)
             else:
+                for part in prepared.others:
+                    self._spool.append(part.header, part.stored, retention=part.retention)
                 self._spool.append(
                     prepared.header,
                     prepared.stored,

@@ -15,8 +15,9 @@ import msgspec
 import orjson
 
 from collector import events
-from collector.batch import Batch, Nanoseconds, Origin, count_lines
+from collector.batch import Batch, Nanoseconds, Origin, Signal, count_lines
 from collector.record import envelope
+from collector.routing import Classes, Part
 from collector.spool import Count
 from exporters.chunk import MAX_STORED_BYTES, ChunkHeader
 from scrubbers import Quarantined, Scrubbed
@@ -52,15 +53,22 @@ class Prepared:
     retention: str
     counts: Sequence[Count]
     quarantined: Sequence[Quarantined]  # still to be sealed: that may have to wait for room
+    others: Sequence[Part] = ()
+    """Records of the batch that belong to other retention classes than those in `stored`."""
+
+    @property
+    def size(self) -> int:
+        """Of all the stored records, in bytes."""
+        return len(self.stored) + sum(len(part.stored) for part in self.others)
 
 
 class Scrubbing:
-    """Prepares batches, for any thread, one at a time. `retention` gives a source's retention class."""
+    """Prepares batches, for any thread, one at a time. `retention` gives the classes of an origin's records."""
 
     def __init__(
         self,
         scrubber: Scrubs,
-        retention: Callable[[str], str],
+        retention: Callable[[Signal, Origin], Classes],
         *,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -131,7 +139,9 @@ class Scrubbing:
             input_bytes=left,
         )
         kept = header if header.records or left else None
-        return Prepared(batch, kept, stored, self._retention(source), counts, scrubbed.quarantined)
+        first, *others = self._retention(batch.signal, batch.origin).split(header, stored)
+        kept = kept and first.header
+        return Prepared(batch, kept, first.stored, first.retention, counts, scrubbed.quarantined, others)
 
     def _resource(self, scrubber: Scrubs, origin: Origin) -> tuple[bytes, dict[str, str]]:
         """The origin's attributes, scrubbed once: as JSON for the records, as they are for the chunk's header."""

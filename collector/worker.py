@@ -11,6 +11,7 @@ from collector.config import Config
 from collector.pipeline import Pipeline
 from collector.process import Channel, Ready, Reload, StartError, Stop, Using, Waiting
 from collector.quarantine import Quarantine, QuarantineError
+from collector.routing import Routes
 from collector.scrubbing import Scrubbing
 from collector.sources.file import FileOptions, FileSource
 from collector.sources.source import Source
@@ -36,7 +37,7 @@ class WorkerTask:
 async def work(task: WorkerTask, channel: Channel) -> None:
     """Read, scrub and commit until told to stop, or until no source has any more. Raises StartError."""
     config = task.config
-    scrubbing = Scrubbing(Scrubber(task.policy), config.retention.of)
+    scrubbing = Scrubbing(Scrubber(task.policy), Routes(config.retention))
     spool, quarantine = _open(config, task.worker)
     pipeline = Pipeline(
         spool,

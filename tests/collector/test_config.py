@@ -55,7 +55,8 @@ exporters:
 retention:
   classes: {brief: 2d, long: 1000d}
   default: brief
-  sources: {pipe: long}
+  route:
+    - {source: p*, signal: logs, resource: {host.name: web-*}, level: [error, fatal], to: long}
 quarantine: {retention: 3d, max_bytes: 8MiB, key_file: /etc/q.key}
 telemetry:
   listen: "[::1]:9464"
@@ -71,7 +72,13 @@ telemetry:
     assert there.secret_access_key.get_secret_value() == "hunter2"
     assert loaded.policy == tmp_path / "policies/app.yaml"
     assert loaded.spool.segment_age == timedelta(seconds=30)
-    assert (loaded.retention.of("app"), loaded.retention.of("pipe")) == ("brief", "long")
+    (rule,) = loaded.retention.route
+    assert (rule.to, rule.source, rule.resource, rule.level) == (
+        "long",
+        "p*",
+        {"host.name": "web-*"},
+        ("error", "fatal"),
+    )
     assert loaded.telemetry.address == ("::1", 9464)
     assert loaded.quarantine_key_file == Path("/etc/q.key")
     shown = config.show(path, env={"KEY": "hunter2"})
@@ -85,7 +92,7 @@ def test_all_but_sources_has_a_default(gate_home: Path) -> None:
     assert loaded.exporters == {"local": LocalOptions(path=gate_home / "store")}
     assert loaded.quarantine_key_file == gate_home / "quarantine.key"
     assert loaded.telemetry.address is None
-    assert loaded.retention.classes[loaded.retention.of("app")] == timedelta(days=30)
+    assert loaded.retention.classes[loaded.retention.default] == timedelta(days=30)
     assert loaded.workers == len(os.sched_getaffinity(0))
 
 
@@ -146,8 +153,16 @@ def test_home(uid: int, env: dict[str, str], wanted: Path, monkeypatch: pytest.M
         ),
         (SOURCES + "retention: {classes: {a: 1h}}", "gate.yaml:2: retention.classes.a: is out of range"),
         (
-            SOURCES + "retention: {sources: {ap: audit}}",
-            "gate.yaml:2: retention.sources.ap: is not a source; write one of app",
+            SOURCES + "retention: {route: [{source: ap, to: audit}]}",
+            "gate.yaml:2: retention.route[0].source: fits no source; the sources are app",
+        ),
+        (
+            SOURCES + "retention: {route: [{level: [loud], to: audit}]}",
+            "gate.yaml:2: retention.route[0].level[0]: ",
+        ),
+        (
+            SOURCES + "retention: {route: [{to: long}]}",
+            "gate.yaml:2: retention.route[0].to: is not among the classes; write one of short, standard, audit",
         ),
         (
             SOURCES

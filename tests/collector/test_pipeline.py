@@ -10,8 +10,10 @@ import pytest
 
 from collector import telemetry
 from collector.batch import Batch, Origin, Position
+from collector.config import RetentionOptions
 from collector.pipeline import Pipeline
 from collector.quarantine import Quarantine
+from collector.routing import Routes
 from collector.scrubbing import Scrubbing
 from collector.spool import Ledger, Spool, SpoolError, SpoolFull, recover
 from scrubbers import Scrubbed
@@ -57,7 +59,8 @@ def made(directory: Path, **options: object) -> Iterator[tuple[Pipeline, Gated, 
         spool.commits, spool.failures, spool.gate = [], [], threading.Event()
         spool.gate.set()
         quarantine = Quarantine.open(directory, directory / "key")
-        scrubbing = Scrubbing(Scrubber(), lambda _: "standard")
+        retention = RetentionOptions.model_validate({"route": [{"level": ["error"], "to": "audit"}]})
+        scrubbing = Scrubbing(Scrubber(), Routes(retention))
         settings: dict[str, object] = {"max_bytes": 1 << 30, "waiting": told.append, **options}
         pipeline = Pipeline(spool, scrubbing, quarantine, **settings)  # type: ignore[arg-type]
         try:
@@ -201,3 +204,25 @@ def test_at_its_limit_the_spool_takes_nothing_until_there_is_room(
         assert spool.commits == [0, 1]
         assert told[-1] is None
     assert records_in(tmp_path) == 2
+
+
+def test_a_batch_of_two_retention_classes_is_committed_at_once(tmp_path: Path) -> None:
+    with made(tmp_path) as (pipeline, spool, _):
+
+        async def work() -> None:
+            running = asyncio.create_task(pipeline.run())
+            body = b"plain\nERROR one\nERROR two\n"
+            position = Position("app", "file", 0, b"7")
+            mixed = Batch("logs", "lines", Origin("app"), body, 3, NOON, NOON, (position,), input_bytes=len(body))
+            await pipeline.put(mixed)
+            pipeline.finish()
+            await running
+
+        run(work)
+        assert spool.commits == [7]
+    assert records_in(tmp_path) == 3
+    ledger = Ledger.open(tmp_path)
+    try:
+        assert sorted(ledger.read("SELECT retention, records FROM segment")) == [("audit", 2), ("standard", 1)]
+    finally:
+        ledger.close()

@@ -7,10 +7,13 @@ import pytest
 import scrubbers
 from collector import telemetry
 from collector.batch import Batch, Origin
+from collector.config import RetentionOptions
+from collector.routing import Routes
 from collector.scrubbing import LATEST, Prepared, Scrubbing
 from scrubbers import Policy, Quarantined, Scrubbed
 
 NOON = 1_795_521_600_000_000_000  # ns
+ROUTES = Routes(RetentionOptions())
 
 
 class Scrubber:
@@ -48,7 +51,7 @@ def batch(*lines: bytes, resource: tuple[tuple[str, str], ...] = (), time: int =
 
 
 def prepare(given: Batch, scrubber: Scrubber | None = None) -> Prepared:
-    return Scrubbing(scrubber or Scrubber(), lambda source: f"class-of-{source}")(given)
+    return Scrubbing(scrubber or Scrubber(), ROUTES)(given)
 
 
 def bodies(prepared: Prepared) -> list[object]:
@@ -62,13 +65,15 @@ def balanced(prepared: Prepared) -> bool:
     header = prepared.header
     records = sum(count.records for count in others) + (header.records if header else 0)
     size = sum(count.bytes for count in others) + (header.input_bytes if header else 0)
+    records += sum(part.header.records for part in prepared.others)
+    size += sum(part.header.input_bytes for part in prepared.others)
     return (read.records, read.bytes) == (records, size)
 
 
 def test_a_batch_is_scrubbed_enveloped_and_counted() -> None:
     prepared = prepare(batch(b"a", b"b"))
     assert bodies(prepared) == ["A", "B"]
-    assert prepared.retention == "class-of-app"
+    assert prepared.retention == "standard"
     assert prepared.header
     assert (prepared.header.records, prepared.header.policy) == (2, "f1")
     assert balanced(prepared)
@@ -142,7 +147,7 @@ def test_another_policy_holds_from_the_next_batch_on_for_attributes_too() -> Non
         def scrub(self, body: bytes, **_: object) -> Scrubbed:
             return Scrubbed(body, {})
 
-    scrubbing = Scrubbing(Scrubber(), lambda _: "standard")
+    scrubbing = Scrubbing(Scrubber(), ROUTES)
     given = batch(b"a", resource=(("pod", "web-1"),))
     scrubbing(given)
     scrubbing.use(Second())
@@ -166,10 +171,22 @@ def test_the_scopes_of_a_policy_see_where_a_batch_comes_from() -> None:
             {"names": ["k8s.pod.name"], "scope": {"signals": ["logs"], "sources": ["app"]}},
         ]
     })  # fmt: skip
-    scrubbing = Scrubbing(scrubbers.Scrubber(policy), lambda _: "standard")
+    scrubbing = Scrubbing(scrubbers.Scrubber(policy), ROUTES)
     line = b'{"nick":"Bob"}'
     for namespace, left in (("shop", {}), ("other", {"nick": "Bob"})):
         prepared = scrubbing(batch(line, resource=(("k8s.namespace.name", namespace), ("k8s.pod.name", "bob-1"))))
         assert bodies(prepared) == [left]
         assert prepared.header is not None
         assert prepared.header.resource == {"source": "app", "k8s.namespace.name": namespace}
+
+
+def test_records_of_one_batch_go_to_the_classes_of_their_levels() -> None:
+    options = RetentionOptions.model_validate(
+        {"route": [{"level": ["error"], "to": "audit"}, {"level": ["debug"], "to": "short"}]}
+    )
+    lines = (b"ERROR one", b"plain", b"DEBUG two", b"deep", b"ERROR three")
+    prepared = Scrubbing(Scrubber(), Routes(options))(batch(*lines))
+    stored = {part.retention: part.stored for part in prepared.others} | {prepared.retention: prepared.stored}
+    told = {name: [json.loads(line)["body"] for line in lines.splitlines()] for name, lines in stored.items()}
+    assert told == {"audit": ["ERROR ONE", "ERROR THREE"], "standard": ["PLAIN"], "short": ["DEBUG TWO"]}
+    assert balanced(prepared)
