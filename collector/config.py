@@ -15,8 +15,10 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from collector.address import Listen, host_and_port
 from collector.levels import Level
 from collector.sources.file import FileOptions
+from collector.sources.otlp.options import OtlpOptions
 from collector.sources.stdin import StdinOptions
 from exporters.local import LocalOptions
 from exporters.null import NullOptions
@@ -38,7 +40,7 @@ from settings import (
 )
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-SourceOptions: TypeAlias = Annotated[FileOptions | StdinOptions, Field(discriminator="type")]
+SourceOptions: TypeAlias = Annotated[FileOptions | StdinOptions | OtlpOptions, Field(discriminator="type")]
 ExporterOptions: TypeAlias = Annotated[
     LocalOptions | S3Options | OtlpDestination | NullOptions, Field(discriminator="type")
 ]
@@ -132,7 +134,7 @@ class LogOptions(Settings):
 class TelemetryOptions(Settings):
     """What the gate tells about itself."""
 
-    listen: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]*):[0-9]{1,5}$")] | None = None
+    listen: Listen | None = None
     """Address of `/metrics`, `/healthz` and `/readyz`, such as `127.0.0.1:9464`, or `:9464` for every interface.
     Default: none is served."""
     log: LogOptions = LogOptions()
@@ -141,16 +143,7 @@ class TelemetryOptions(Settings):
     @property
     def address(self) -> tuple[str, int] | None:
         """Host and port of `listen`."""
-        if self.listen is None:
-            return None
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 (asked for by leaving the host out)
-
-    @model_validator(mode="after")
-    def _port_exists(self) -> Self:
-        if self.address and self.address[1] > 65535:
-            refuse((("listen",), "has no such port; write one up to 65535"))
-        return self
+        return None if self.listen is None else host_and_port(self.listen)
 
 
 def _node() -> str:
@@ -268,9 +261,22 @@ def _misfits(config: Config) -> Iterator[Misfit]:
         for name, source in config.sources.items():
             if isinstance(source, FileOptions | StdinOptions):
                 yield ("sources", name), "reads logs, and no exporter takes them; add `logs` to the signals of one"
+    yield from _shared_addresses(config)
     yield from _shared_places(config)
     yield from _keys_of_this_node(config)
     yield from _own_files_read(config)
+
+
+def _shared_addresses(config: Config) -> Iterator[Misfit]:
+    """Of two that listen at one address, one could not start; or, which is worse, each would get a part."""
+    taken: dict[tuple[str, int], str] = {}
+    if config.telemetry.address and config.telemetry.address[1]:
+        taken[config.telemetry.address] = "telemetry"
+    for name, source in config.sources.items():
+        for protocol, address in source.addresses.items() if isinstance(source, OtlpOptions) else ():
+            if address in taken:
+                yield ("sources", name, protocol, "listen"), f"is the address of {taken[address]}; write another port"
+            taken.setdefault(address, f"source {name}")
 
 
 def _shared_places(config: Config) -> Iterator[Misfit]:

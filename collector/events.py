@@ -241,6 +241,45 @@ class LineCut(Event):
         telemetry.LINES_CUT.add(self.pieces, source=self.source)
 
 
+@dataclass(slots=True, frozen=True)
+class Listening(Event):
+    """A worker takes requests at an address; all workers share it."""
+
+    source: str
+    protocol: str
+    address: str
+    level = logging.DEBUG
+    text = "listening"
+
+
+@dataclass(slots=True, frozen=True)
+class RequestAccepted(Event):
+    """A request was confirmed: what it held is durable, or in quarantine."""
+
+    source: str
+    protocol: str
+
+    def count(self) -> None:
+        telemetry.REQUESTS.add(source=self.source, protocol=self.protocol, outcome="accepted")
+
+
+@dataclass(slots=True, frozen=True)
+class RequestRefused(Event):
+    """A request was not taken, and its sender told why. `outcome` is one of a few words (malformed, too_large, busy,
+    full …)."""
+
+    source: str
+    protocol: str
+    outcome: str
+    message: str
+    level = logging.WARNING
+    text = "a request was refused"
+    distinct = ("source", "protocol", "outcome")
+
+    def count(self) -> None:
+        telemetry.REQUESTS.add(source=self.source, protocol=self.protocol, outcome=self.outcome)
+
+
 # Spool ---------------------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ policy anew, in all workers or none.
 
 import asyncio
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -36,7 +37,8 @@ from collector.process import (
     Waiting,
 )
 from collector.shipping import ship
-from collector.sources.file import FileOptions
+from collector.sources.otlp import OtlpOptions
+from collector.sources.stdin import StdinOptions
 from collector.spool import Ledger, Recovered, SpoolError, SpoolRefused, pending, recover
 from collector.worker import WorkerTask, work
 from scrubbers import Policy, Scrubber
@@ -130,8 +132,8 @@ class Gate:
         self._config, self._policy, self._once = config, policy, once
         self._policy_files = policy_files
         self._telemetry = config.spool.directory / "telemetry"
-        files = any(isinstance(options, FileOptions) for options in config.sources.values())
-        count = config.workers if files else 1  # stdin cannot be shared
+        shared = any(not isinstance(options, StdinOptions) for options in config.sources.values())
+        count = config.workers if shared else 1  # stdin cannot be shared
         self._news = asyncio.Event()
         self._workers = [
             Child(f"worker-{number}", partial(self._worker, number, count), self._news, stdin=number == 0)
@@ -157,6 +159,7 @@ class Gate:
             telemetry.open_directory(self._telemetry)
             telemetry.share(self._telemetry)
             try:
+                self._look_at_addresses()
                 with self._serving():
                     code = await self._supervise()
                 report(self._summary())
@@ -168,6 +171,21 @@ class Gate:
                     await child.end()
                 telemetry.unshare()
         return code
+
+    def _look_at_addresses(self) -> None:
+        """See that nobody else listens where sources are to: workers share their ports, and would share them with
+        another gate too. Raises StartError."""
+        for name, options in self._config.sources.items():
+            if not isinstance(options, OtlpOptions):
+                continue
+            if self._once:
+                raise StartError(f"sources.{name}: waits for whoever sends, so with --once it would never end")
+            for protocol, address in options.addresses.items():
+                family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+                try:
+                    socket.create_server(address, family=family).close()
+                except OSError as error:
+                    raise StartError(f"sources.{name}.{protocol}.listen: {error.strerror or error}") from error
 
     async def _recover(self) -> Recovered:
         """Take the spool; processes of a gate that was killed a moment ago may still be about to let go of it."""

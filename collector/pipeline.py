@@ -3,20 +3,26 @@
 Scrubbing and committing run in a thread each, so that one batch is scrubbed while the disk syncs another. What has been
 taken from sources and is not yet committed is bounded in bytes; beyond that, and while the spool takes nothing, sources
 wait. Until a commit succeeds its batches are kept and tried again, in order.
+
+A batch whose sender waits for an answer (`submit`) is not tried again here: when the spool takes nothing, it goes back
+to its sender, who knows how to try later, and nothing of it is kept.
 """
 
 import asyncio
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import TypeVar
 
 from collector import events
-from collector.batch import Batch
+from collector.batch import TARGET_BYTES, Batch
+from collector.chunks import chunks
 from collector.quarantine import Quarantine, QuarantineFull
 from collector.scrubbing import Prepared, Scrubbing
+from collector.sources.source import Receipt, Refused
 from collector.spool import Spool, SpoolError, SpoolFull
 
 GROUP_BYTES = 4 << 20  # of stored records, uncompressed: about 1 MiB on disk
@@ -30,6 +36,19 @@ T = TypeVar("T")
 
 class LimitReached(SpoolFull):
     """The spool holds what it may hold."""
+
+
+@dataclass(slots=True)
+class Work:
+    """A batch on its way. `receipt`: who waits for it; cancelled when nobody does any more."""
+
+    batch: Batch
+    receipt: "asyncio.Future[Receipt] | None" = None
+    prepared: Prepared | None = None
+
+    @property
+    def given_up(self) -> bool:
+        return self.receipt is not None and self.receipt.cancelled()
 
 
 class Pipeline:
@@ -53,8 +72,9 @@ class Pipeline:
         self._waiting = waiting
         self._taken = self._batches_taken = 0  # and not yet committed
         self._room = asyncio.Condition()
-        self._batches: asyncio.Queue[Batch | None] = asyncio.Queue()
-        self._prepared: asyncio.Queue[Prepared | None] = asyncio.Queue()
+        self._full: _Full | None = None
+        self._batches: asyncio.Queue[Work | None] = asyncio.Queue()
+        self._prepared: asyncio.Queue[Work | None] = asyncio.Queue()
         self._scrubber_thread = ThreadPoolExecutor(1, "scrub")
         self._spool_thread = ThreadPoolExecutor(1, "spool")
 
@@ -62,18 +82,39 @@ class Pipeline:
         """Take a batch as soon as there is room for it; a batch alone always has room."""
         size = len(batch.body)
         async with self._room:
-            await self._room.wait_for(lambda: not self._taken or self._taken + size <= self._in_flight)
-            self._taken += size
-            self._batches_taken += 1
+            await self._room.wait_for(lambda: self._fits(size))
+            self._take(Work(batch))
         if batch.records:
             events.Received(batch.origin.source, batch.signal, batch.records, batch.input_bytes).emit()
-        self._batches.put_nowait(batch)
+
+    async def submit(self, batch: Batch) -> Receipt:
+        """Take a batch and return once it is durable. Raises Refused, also of one that was taken and not stored."""
+        size = len(batch.body)
+        while not self._refuses() and not self._fits(size):
+            async with self._room:
+                await self._room.wait_for(lambda: self._refuses() or self._fits(size))
+        if self._full and self._refuses():
+            raise Refused(self._full.reason, TICK_SECONDS)
+        receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._take(Work(batch, receipt))
+        return await receipt
+
+    def _fits(self, size: int) -> bool:
+        return not self._taken or self._taken + size <= self._in_flight
+
+    def _refuses(self) -> bool:
+        return self._full is not None and monotonic() < self._full.until
+
+    def _take(self, work: Work) -> None:
+        self._taken += len(work.batch.body)
+        self._batches_taken += 1
+        self._batches.put_nowait(work)
 
     async def run(self) -> None:
         """Work until `finish` was called and all that was taken is committed; seals what is due meanwhile."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._scrub())
-            tick = tasks.create_task(self._seal_due())
+            tick = tasks.create_task(self._tick())
             await self._commit()
             tick.cancel()
 
@@ -87,10 +128,30 @@ class Pipeline:
         self._spool_thread.shutdown(cancel_futures=True)
 
     async def _scrub(self) -> None:
-        while (batch := await self._batches.get()) is not None:
-            prepared = await _in_thread(self._scrubber_thread, partial(self._scrubbing, batch))
-            self._prepared.put_nowait(prepared)
+        more = True
+        while more:
+            works, more = await self._next()
+            await _in_thread(self._scrubber_thread, partial(self._prepare, works))
+            for work in works:
+                self._prepared.put_nowait(work)
         self._prepared.put_nowait(None)
+
+    async def _next(self) -> tuple[list[Work], bool]:
+        """What is to be scrubbed next, and whether there may be more: of small batches, many share the way there."""
+        works: list[Work] = []
+        size = 0
+        while not works or (size < TARGET_BYTES and not self._batches.empty()):
+            work = await self._batches.get()
+            if work is None:
+                return works, False
+            works.append(work)
+            size += len(work.batch.body)
+        return works, True
+
+    def _prepare(self, works: Collection[Work]) -> None:
+        for work in works:
+            if not work.given_up:
+                work.prepared = self._scrubbing(work.batch)
 
     async def _commit(self) -> None:
         more = True
@@ -99,44 +160,47 @@ class Pipeline:
             if group:
                 await self._stored(group)
             async with self._room:
-                self._taken -= sum(len(prepared.batch.body) for prepared in group)
+                self._taken -= sum(len(work.batch.body) for work in group)
                 self._batches_taken -= len(group)
                 self._room.notify_all()
 
-    async def _group(self) -> tuple[list[Prepared], bool]:
+    async def _group(self) -> tuple[list[Work], bool]:
         """What is to be committed at once, at least one batch; and whether there may be more."""
         first = await self._prepared.get()
         if first is None:
             return [], False
-        group, size, began = [first], first.size, monotonic()
+        group, size, began = [first], _stored_bytes(first), monotonic()
         while size < GROUP_BYTES:
             busy = self._batches_taken > len(group)
             try:
                 async with asyncio.timeout(began + (BUSY_SECONDS if busy else GROUP_SECONDS) - monotonic()):
-                    prepared = await self._prepared.get()
+                    work = await self._prepared.get()
             except TimeoutError:
                 break
-            if prepared is None:
+            if work is None:
                 return group, False
-            group.append(prepared)
-            size += prepared.size
+            group.append(work)
+            size += _stored_bytes(work)
         return group, True
 
-    async def _stored(self, group: list[Prepared]) -> None:
-        """Commit a group, however long that takes."""
-        since: float | None = None
-        while True:
+    async def _stored(self, group: list[Work]) -> None:
+        """Commit a group, however long that takes; what somebody waits for is given back when it cannot be done now."""
+        while left := [work for work in group if work.prepared and not work.given_up]:
             try:
-                await _in_thread(self._spool_thread, partial(self._write, group))
-                break
+                await _in_thread(self._spool_thread, partial(self._write, [w.prepared for w in left if w.prepared]))
             except SpoolError as error:
-                since = since or monotonic()
-                self._tell(error)
-                await asyncio.sleep(RETRY_SECONDS)
-        events.Committed(len(group)).emit()
-        if since is not None:
-            events.SpoolFreed(monotonic() - since).emit()
-            self._waiting(None)
+                reason = self._tell(error, sum(map(_stored_bytes, left)))
+                group = [work for work in left if not _give_back(work, reason)]
+                async with self._room:
+                    self._room.notify_all()  # who waits to submit is not to wait any longer
+                if group:
+                    await asyncio.sleep(RETRY_SECONDS)
+                continue
+            events.Committed(len(left)).emit()
+            self._freed()
+            for work in left:
+                _acknowledge(work)
+            return
 
     def _write(self, group: Collection[Prepared]) -> None:
         """Stage a group and commit it. After a SpoolError nothing of it is staged any more."""
@@ -144,25 +208,24 @@ class Pipeline:
         size = sum(prepared.size for prepared in group)
         if used and used + size > self._max_bytes:  # one group always fits, or it would never go on
             raise LimitReached(f"{used} of {self._max_bytes} bytes are used")
-        for prepared in group:
-            batch = prepared.batch
-            sealed = self._quarantine.seal(batch, prepared.quarantined)
-            if prepared.header is None:
-                self._spool.advance(batch.positions, counts=prepared.counts, quarantined=sealed)
+        for chunk in chunks(group):
+            sealed = [row for p in chunk.parts for row in self._quarantine.seal(p.batch, p.quarantined)]
+            if chunk.header is None:
+                self._spool.advance(chunk.positions, counts=chunk.counts, quarantined=sealed)
             else:
-                for part in prepared.others:
+                for part in chunk.others:
                     self._spool.append(part.header, part.stored, retention=part.retention)
                 self._spool.append(
-                    prepared.header,
-                    prepared.stored,
-                    retention=prepared.retention,
-                    positions=batch.positions,
-                    counts=prepared.counts,
+                    chunk.header,
+                    chunk.stored,
+                    retention=chunk.retention,
+                    positions=chunk.positions,
+                    counts=chunk.counts,
                     quarantined=sealed,
                 )
         self._spool.commit()
 
-    def _tell(self, error: SpoolError) -> None:
+    def _tell(self, error: SpoolError, size: int) -> str:
         match error:
             case LimitReached():
                 reason = "limit"
@@ -171,18 +234,69 @@ class Pipeline:
             case SpoolFull():
                 reason = "disk"
             case _:
-                events.SpoolFailed(str(error)).emit()
-                self._waiting("the spool cannot be written")
-                return
-        events.SpoolFull(reason, str(error)).emit()
-        self._waiting(f"the spool is full ({reason})")
+                reason = "error"
+        if reason == "error":
+            events.SpoolFailed(str(error)).emit()
+            self._waiting("the spool cannot be written")
+        else:
+            events.SpoolFull(reason, str(error)).emit()
+            self._waiting(f"the spool is full ({reason})")
+        since = self._full.since if self._full else monotonic()
+        self._full = _Full(reason, since, monotonic() + RETRY_SECONDS, size)
+        return reason
 
-    async def _seal_due(self) -> None:
+    def _freed(self) -> None:
+        if self._full:
+            events.SpoolFreed(monotonic() - self._full.since).emit()
+            self._waiting(None)
+            self._full = None
+
+    async def _tick(self) -> None:
         """Seal what is old enough, also while nothing comes in; what cannot be done now is tried at the next tick."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
             with suppress(SpoolError):
                 await _in_thread(self._spool_thread, self._spool.seal_due)
+                if (full := self._full) and not self._taken:  # nobody else finds out when there is room again
+                    await _in_thread(self._spool_thread, partial(self._probe, full))
+                    self._freed()
+
+    def _probe(self, full: "_Full") -> None:
+        if full.reason == "limit" and self._spool.bytes() + full.size > self._max_bytes:
+            raise LimitReached("no room yet")
+        self._spool.probe(full.size)
+
+
+@dataclass(slots=True, frozen=True)
+class _Full:
+    """The spool takes nothing: why, since when, until when nobody need ask again, and how much it did not take."""
+
+    reason: str
+    since: float
+    until: float
+    size: int
+
+
+def _stored_bytes(work: Work) -> int:
+    return work.prepared.size if work.prepared else 0
+
+
+def _acknowledge(work: Work) -> None:
+    if work.receipt is None:
+        return
+    batch = work.batch
+    events.Received(batch.origin.source, batch.signal, batch.records, batch.input_bytes).emit()
+    if not work.receipt.done():
+        work.receipt.set_result(Receipt(len(work.prepared.quarantined) if work.prepared else 0))
+
+
+def _give_back(work: Work, reason: str) -> bool:
+    """Tell who waits for it that it was not stored; False if nobody does, and it is ours to try again."""
+    if work.receipt is None:
+        return False
+    if not work.receipt.done():
+        work.receipt.set_exception(Refused(reason, TICK_SECONDS))
+    return True
 
 
 async def _in_thread(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:

@@ -14,11 +14,11 @@ QuarantineFull          (a SpoolFull) no room: wait, until records expire or a p
 import os
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -26,12 +26,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from collector.batch import Batch, Nanoseconds
+from collector.batch import Batch, Format, Nanoseconds, Signal
 from collector.spool import Ledger, SealedRecord, SpoolFull
+from exporters.otlp_records import NotOtlp, picked
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-FORMAT = b"\x01"  # first byte of `sealed`: then the nonce, then ciphertext and tag
+FORMATS: dict[Format, bytes] = {"lines": b"\x01", "otlp": b"\x02"}
+"""The first byte of `sealed`, by what is in it; then come the nonce, ciphertext and tag."""
 DAY = 86_400_000_000_000  # ns
 
 
@@ -62,6 +64,15 @@ class Entry:
     signal: str
     reason: str
     bytes: int  # as stored
+
+
+@dataclass(slots=True, frozen=True)
+class Shown:
+    """A record, unscrubbed: a line without its end, or an OTLP request."""
+
+    signal: Signal
+    format: Format
+    content: bytes
 
 
 class Quarantine:
@@ -99,18 +110,19 @@ class Quarantine:
         """The rows for records of a batch, to be committed by the spool with the batch's positions.
 
         The same record of the same batch has the same id, so a batch that is read again is not stored twice.
-        Of a batch that is not lines, all of the body is kept. Raises QuarantineFull, SpoolError.
+        A row is one line; of an OTLP request, it is a request of all the records with one reason.
+        Raises QuarantineFull, SpoolError.
         """
         if not unhandled:
             return []
-        lines = batch.body.split(b"\n") if batch.format == "lines" else []
         now = time.time_ns()
         rows = []
-        for item in unhandled:
-            entry = (_identity(batch, item.index), now, batch.origin.source, batch.signal, item.reason)
-            nonce = secrets.token_bytes(NONCE_BYTES)
-            record = lines[item.index] if lines else batch.body
-            rows.append(SealedRecord(*entry, FORMAT + nonce + self._aead.encrypt(nonce, record, orjson.dumps(entry))))
+        for reason, indices in by_reason(unhandled).items():
+            for index, record in zip(indices, records_of(batch, indices), strict=False):
+                entry = (_identity(batch, index), now, batch.origin.source, batch.signal, reason)
+                nonce = secrets.token_bytes(NONCE_BYTES)
+                sealed = self._aead.encrypt(nonce, record, orjson.dumps(entry))
+                rows.append(SealedRecord(*entry, FORMATS[batch.format] + nonce + sealed))
         size = sum(len(row.sealed) for row in rows)
         used = self._ledger.usage("quarantine")
         if used and used + size > self._max_bytes:  # one batch always fits, or it would never go on
@@ -124,18 +136,18 @@ class Quarantine:
         )
         return [Entry(*row) for row in rows]
 
-    def show(self, record: str) -> bytes:
+    def show(self, record: str) -> Shown:
         """The record with this id, as it came. Raises QuarantineError, SpoolError."""
         rows = self._ledger.read("SELECT * FROM quarantine WHERE id = ?", record)
         if not rows:
             raise QuarantineError(f"no record {record} is in quarantine")
         row = SealedRecord(*rows[0])
         nonce, sealed = row.sealed[1 : 1 + NONCE_BYTES], row.sealed[1 + NONCE_BYTES :]
+        formats = {mark: name for name, mark in FORMATS.items()}
         try:
-            if not row.sealed.startswith(FORMAT):
-                raise InvalidTag
-            return self._aead.decrypt(nonce, sealed, orjson.dumps(row[:-1]))
-        except (InvalidTag, ValueError) as error:
+            content = self._aead.decrypt(nonce, sealed, orjson.dumps(row[:-1]))
+            return Shown(cast("Signal", row.signal), formats[row.sealed[:1]], content)
+        except (InvalidTag, ValueError, KeyError) as error:
             raise QuarantineError(f"record {record} is damaged, or was sealed with another key") from error
 
     def release(self, records: Iterable[str]) -> int:
@@ -148,6 +160,34 @@ class Quarantine:
         with self._ledger.transaction() as connection:
             oldest = now - int(self._days * DAY)
             return connection.execute("DELETE FROM quarantine WHERE time < ?", (oldest,)).rowcount
+
+
+def by_reason(quarantined: Iterable[Unhandled]) -> dict[str, list[int]]:
+    """The numbers of the records, by why they could not be scrubbed."""
+    reasons: dict[str, list[int]] = {}
+    for found in quarantined:
+        reasons.setdefault(found.reason, []).append(found.index)
+    return reasons
+
+
+def records_of(batch: Batch, indices: Sequence[int]) -> list[bytes]:
+    """What goes to quarantine of a batch: each record by itself, but of a request one of all these records.
+
+    A request that cannot be taken apart goes whole.
+    """
+    if batch.format == "lines":
+        records = batch.body.split(b"\n")
+        return [records[index] for index in indices]
+    wanted = frozenset(indices)
+    try:
+        return [batch.body if len(wanted) == batch.records else part(batch, wanted)]
+    except NotOtlp:
+        return [batch.body]
+
+
+def part(batch: Batch, wanted: Container[int]) -> bytes:
+    """A request of these records of a batch alone. Raises NotOtlp."""
+    return picked(batch.signal, batch.body, lambda index, *_: index in wanted)
 
 
 def load_key(path: Path) -> bytes:

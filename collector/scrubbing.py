@@ -16,10 +16,13 @@ import orjson
 
 from collector import events
 from collector.batch import Batch, Nanoseconds, Origin, Signal, count_lines
+from collector.quarantine import by_reason, part, records_of
 from collector.record import envelope
 from collector.routing import Classes, Part
 from collector.spool import Count
 from exporters.chunk import MAX_STORED_BYTES, ChunkHeader
+from exporters.otlp_records import NotOtlp
+from exporters.requests import framed
 from scrubbers import Quarantined, Scrubbed
 
 HOUR = 3_600_000_000_000  # ns
@@ -38,6 +41,14 @@ class Scrubs(Protocol):
         body: bytes,
         *,
         signal: str = ...,
+        source: str | None = ...,
+        resource: tuple[tuple[str, str], ...] | None = ...,
+    ) -> Scrubbed: ...
+    def scrub_otlp(
+        self,
+        body: bytes,
+        *,
+        signal: Signal,
         source: str | None = ...,
         resource: tuple[tuple[str, str], ...] | None = ...,
     ) -> Scrubbed: ...
@@ -98,12 +109,12 @@ class Scrubbing:
 
     def _prepare(self, batch: Batch, scrubber: Scrubs) -> Prepared:
         started = self._clock()
-        scrubbed = _scrub(scrubber, batch)
+        scrubbed = _scrub(scrubber, batch) if batch.format == "lines" else _scrub_request(scrubber, batch)
         seconds = self._clock() - started
         events.Scrubbed(batch.origin.source, batch.signal, scrubbed.findings, scrubbed.deep, seconds).emit()
         try:
             resource, attributes = self._resource(scrubber, batch.origin)
-            stored = envelope(_without(batch, scrubbed), scrubbed.body, resource=resource)
+            stored = _stored(batch, scrubbed, resource)
             if len(stored) > MAX_STORED_BYTES:
                 raise ValueError("more than a chunk holds")
         except Exception:
@@ -119,11 +130,12 @@ class Scrubbing:
         counts = [Count(source, "read", batch.records, batch.input_bytes)]
         left = batch.input_bytes
         if scrubbed.quarantined:
-            records = batch.body.split(b"\n")
-            for reason, indices in _by_reason(scrubbed.quarantined).items():
-                size = sum(len(records[index]) + 1 for index in indices)
+            records = batch.records
+            for reason, indices in by_reason(scrubbed.quarantined).items():
+                records -= len(indices)
+                size = sum(len(each) + (batch.format == "lines") for each in records_of(batch, indices))
                 # With nothing left to store, all that was read for the batch is in quarantine.
-                size = left if len(indices) == batch.records else min(size, left)
+                size = min(size, left) if records else left
                 left -= size
                 counts.append(Count(source, "quarantined", len(indices), size, reason))
                 events.Quarantined(reason, source, batch.signal, len(indices), size).emit()
@@ -176,6 +188,11 @@ def _scrub(scrubber: Scrubs, batch: Batch) -> Scrubbed:
         end = body.index(b"\n", end) + 1
     first = _scrub(scrubber, replace(batch, body=body[:end], records=half))
     second = _scrub(scrubber, replace(batch, body=body[end:], records=records - half))
+    return _both(first, second, half)
+
+
+def _both(first: Scrubbed, second: Scrubbed, half: int) -> Scrubbed:
+    """Two halves as one; `half`: how many records the first had."""
     findings = dict(first.findings)
     for key, found in second.findings.items():
         findings[key] = findings.get(key, 0) + found
@@ -200,19 +217,40 @@ def _scrubbed_attributes(scrubber: Scrubs, origin: Origin) -> dict[str, str]:
         return {}
 
 
+def _scrub_request(scrubber: Scrubs, batch: Batch) -> Scrubbed:
+    """The same for a request: where the scrubber fails on it, it is halved until only what fails is left."""
+    try:
+        return scrubber.scrub_otlp(
+            batch.body, signal=batch.signal, source=batch.origin.source, resource=batch.origin.resource
+        )
+    except Exception:
+        if batch.records == 1:
+            events.log.exception("the scrubber failed on a record")
+    half = batch.records // 2
+    everything = tuple(Quarantined(index, "scrubber_failed") for index in range(batch.records))
+    if not half:
+        return Scrubbed(b"", {}, everything, 0)
+    try:
+        bodies = [part(batch, range(half)), part(batch, range(half, batch.records))]
+    except NotOtlp:
+        return Scrubbed(b"", {}, everything, 0)
+    first = _scrub_request(scrubber, replace(batch, body=bodies[0], records=half))
+    second = _scrub_request(scrubber, replace(batch, body=bodies[1], records=batch.records - half))
+    return _both(first, second, half)  # requests one behind the other are one request
+
+
+def _stored(batch: Batch, scrubbed: Scrubbed, resource: bytes) -> bytes:
+    if batch.format == "lines":
+        return envelope(_without(batch, scrubbed), scrubbed.body, resource=resource)
+    return framed(scrubbed.body) if len(scrubbed.quarantined) < batch.records else b""
+
+
 def _without(batch: Batch, scrubbed: Scrubbed) -> Batch:
     """The batch whose heads are those of the records that are left."""
     if not scrubbed.quarantined or batch.heads is None:
         return batch
     gone = {found.index for found in scrubbed.quarantined}
     return replace(batch, heads=[head for index, head in enumerate(batch.heads) if index not in gone])
-
-
-def _by_reason(quarantined: Sequence[Quarantined]) -> dict[str, list[int]]:
-    reasons: dict[str, list[int]] = {}
-    for found in quarantined:
-        reasons.setdefault(found.reason, []).append(found.index)
-    return reasons
 
 
 def _with_times_that_fit(batch: Batch) -> Batch:

@@ -93,6 +93,7 @@ BYTES_RECEIVED = Counter(
 )
 LINES_CUT = Counter("sluicegate_lines_cut_total", "Pieces that lines above max_line_bytes were cut into.", "source")
 SOURCE_ERRORS = Counter("sluicegate_source_errors_total", "Failures of a source to read.", "source", "reason")
+REQUESTS = Counter("sluicegate_requests_total", "Requests to a source.", "source", "protocol", "outcome")
 FILES_OPEN = Gauge("sluicegate_files_open", "Files being tailed.", "source")
 FILES_TRUNCATED = Counter("sluicegate_files_truncated_total", "Files found shorter than what was read.", "source")
 

@@ -14,12 +14,14 @@ from collector.quarantine import Quarantine, QuarantineError
 from collector.routing import Routes
 from collector.scrubbing import Scrubbing
 from collector.sources.file import FileOptions, FileSource
+from collector.sources.otlp import OtlpOptions, OtlpSource
 from collector.sources.source import Source
 from collector.sources.stdin import StdinOptions, StdinSource
 from collector.spool import Limits, Spool, SpoolError, SpoolRefused
 from scrubbers import Policy, Scrubber
 
 DAY = 86_400.0  # seconds
+SHARE_OF_REQUESTS = 8  # one part in so many of `memory_limit` is requests, where the source does not say
 SHARE_IN_FLIGHT = 24  # one part in so many of `memory_limit` is batches: each is there in several forms at once
 
 
@@ -47,10 +49,18 @@ async def work(task: WorkerTask, channel: Channel) -> None:
         in_flight=config.memory_limit // SHARE_IN_FLIGHT,
         waiting=lambda reason: channel.send(Waiting(reason)),
     )
+    receivers = [
+        OtlpSource(name, options, memory=config.memory_limit // SHARE_OF_REQUESTS)
+        for name, options in config.sources.items()
+        if isinstance(options, OtlpOptions)
+    ]
     try:
+        for receiver in receivers:
+            await receiver.start(pipeline.submit)
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(pipeline.run())
             sources = [tasks.create_task(source.run(pipeline.put)) for source in _sources(task, spool, scrubbing)]
+            sources += [tasks.create_task(receiver.run()) for receiver in receivers]
             commands = tasks.create_task(_obey(channel, scrubbing, sources))
             channel.send(Using(task.policy.fingerprint))
             # What is there now stays for good: looking at it again and again cost 5 to 8 % of scrubbing.
@@ -97,7 +107,7 @@ def _open(config: Config, worker: int) -> tuple[Spool, Quarantine]:
 
 
 def _sources(task: WorkerTask, spool: Spool, scrubbing: Scrubbing) -> Iterator[Source]:
-    """This worker's share: files are split by the source itself, stdin belongs to the first worker."""
+    """This worker's share of what it reads: files are split by the source itself, stdin belongs to the first worker."""
     for name, options in task.config.sources.items():
         match options:
             case FileOptions():

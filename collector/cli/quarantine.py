@@ -70,9 +70,12 @@ Examples:
 def show(
     record: Annotated[str, typer.Argument(metavar="ID", help="As `list` gives it.")], config: ConfigFile = None
 ) -> None:
-    """Write one record to stdout as it came, unscrubbed."""
+    """Write one record to stdout as it came, unscrubbed; what came by OTLP as a line of OTLP/JSON."""
+    from exporters.otlp_json import readable
+
     with _opened(config) as quarantine:
-        write(1, quarantine.show(record) + b"\n")
+        shown = quarantine.show(record)
+    write(1, readable(shown.signal, shown.content) if shown.format == "otlp" else shown.content + b"\n")
 
 
 @app.command(

@@ -1,5 +1,6 @@
 """The spool as one worker sees it: chunks become durable together with the positions they stand behind."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Self
 import msgspec
 
 from collector.batch import Position
-from collector.spool.errors import SpoolError
+from collector.spool.errors import SpoolError, of_os
 from collector.spool.ledger import Amount, Count, Ledger, SealedRecord, Staged
 from collector.spool.lock import Lock
 from collector.spool.recovery import Recovered, reclaim
@@ -24,6 +25,8 @@ from collector.spool.segments import (
     sync_directory,
 )
 from exporters.chunk import ChunkHeader, ChunkPosition, encode
+
+PROBE = ".probe"  # a file that says whether there is room
 
 
 @dataclass(slots=True, frozen=True)
@@ -176,6 +179,19 @@ class Spool:
     def bytes(self) -> int:
         """Bytes of all segments of the node that are on disk, staged ones of this worker included; one cheap query."""
         return self._ledger.usage("segments") + self._staged_bytes
+
+    def probe(self, size: int) -> None:
+        """See whether so many bytes could be written now. Raises SpoolError."""
+        path = self._directory / f"{PROBE}-{self._worker}"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, max(size, 1))
+            finally:
+                os.close(descriptor)
+                path.unlink()
+        except OSError as error:
+            raise of_os(error, path) from error
 
     def close(self) -> None:
         """Commit, seal everything and let go of the spool; lets go even when the commit fails."""

@@ -58,7 +58,7 @@ def put(spool: Spool, quarantine: Quarantine, of: Batch, unhandled: Sequence[Unh
 def test_a_record_comes_back_as_it_came(spool: Spool, quarantine: Quarantine) -> None:
     put(spool, quarantine, batch(), [Unhandled(1), Unhandled(3, "invalid")])
     entries = quarantine.list()
-    assert {quarantine.show(entry.id) for entry in entries} == {SECRET, b"\xff\x00\r"}
+    assert {quarantine.show(entry.id).content for entry in entries} == {SECRET, b"\xff\x00\r"}
     assert {entry.reason for entry in entries} == {"too_deep", "invalid"}
     assert {(entry.source, entry.signal) for entry in entries} == {("app", "logs")}
 
@@ -66,7 +66,7 @@ def test_a_record_comes_back_as_it_came(spool: Spool, quarantine: Quarantine) ->
 def test_of_a_request_all_is_kept(spool: Spool, quarantine: Quarantine) -> None:
     put(spool, quarantine, batch(b"\n\x12\x0a\n", format_="otlp"), [Unhandled(0)])
     (entry,) = quarantine.list()
-    assert quarantine.show(entry.id) == b"\n\x12\x0a\n"
+    assert quarantine.show(entry.id).content == b"\n\x12\x0a\n"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
@@ -75,7 +75,7 @@ def test_any_bytes_come_back(spool: Spool, quarantine: Quarantine, records: list
     quarantine.release([entry.id for entry in quarantine.list()])
     of = batch(b"".join(record + b"\n" for record in records), at=None)
     put(spool, quarantine, of, [Unhandled(index) for index in range(len(records))])
-    assert sorted(quarantine.show(entry.id) for entry in quarantine.list()) == sorted(records)
+    assert sorted(quarantine.show(entry.id).content for entry in quarantine.list()) == sorted(records)
 
 
 def test_a_record_is_there_with_its_position_or_not_at_all(
@@ -124,7 +124,7 @@ def test_another_key_does_not_open_it(directory: Path, spool: Spool, quarantine:
     put(spool, quarantine, batch(), [Unhandled(1)])
     (entry,) = quarantine.list()
     other = Quarantine.open(directory, tmp_path / "keys" / "quarantine.key")
-    assert other.show(entry.id) == SECRET
+    assert other.show(entry.id).content == SECRET
     other.close()
     (tmp_path / "other.key").write_bytes(bytes(32))
     (tmp_path / "other.key").chmod(0o600)

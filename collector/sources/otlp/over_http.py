@@ -1,0 +1,158 @@
+"""OTLP over HTTP/1.1: protobuf and JSON."""
+
+import asyncio
+import math
+import ssl
+
+from aiohttp import ClientPayloadError, web
+from google.protobuf.message import Message
+
+from collector.address import host_and_port
+from collector.batch import Signal
+from collector.process import StartError
+from collector.sources.otlp.door import Door
+from collector.sources.otlp.inflating import inflater
+from collector.sources.otlp.json_requests import from_json
+from collector.sources.otlp.limits import Ticket
+from collector.sources.otlp.options import HttpOptions
+from collector.sources.otlp.receiving import Request
+from collector.sources.otlp.refusals import (
+    Full,
+    Garbage,
+    Refusal,
+    Stopping,
+    TooLarge,
+    TooSlow,
+    Unauthenticated,
+)
+from collector.sources.otlp.responses import as_json, failure, success
+
+PATHS: dict[str, Signal] = {"/v1/logs": "logs", "/v1/traces": "traces", "/v1/metrics": "metrics"}
+_PROTOBUF, _JSON = "application/x-protobuf", "application/json"
+_KINDS = {_PROTOBUF: _PROTOBUF, "application/protobuf": _PROTOBUF, _JSON: _JSON}
+_HEADERS = {"Server": "sluicegate"}
+_IDLE_SECONDS = 75.0  # a connection without a request is closed
+
+
+class Wrong(Refusal):
+    """Of HTTP alone: a request that is none to this server."""
+
+    outcome, status, code = "malformed", 400, "UNIMPLEMENTED"
+
+
+class NoSuchPath(Wrong):
+    status = 404
+
+
+class NoPost(Wrong):
+    status = 405
+
+
+class UnknownKind(Wrong):
+    status = 415
+
+
+class HttpServer:
+    """Serves from `start` to `stop`."""
+
+    def __init__(
+        self, name: str, door: Door, options: HttpOptions, tls: ssl.SSLContext | None, stop_seconds: float
+    ) -> None:
+        """`stop_seconds`: what is under way may take so long when it is stopped."""
+        self._name, self._door, self._options, self._tls = name, door, options, tls
+        # Inflating is ours, with its limit; and no request is logged: its line is the client's text.
+        server = web.Server(
+            self._handle, access_log=None, auto_decompress=False, keepalive_timeout=_IDLE_SECONDS, lingering_time=0
+        )
+        self._runner = web.ServerRunner(server, shutdown_timeout=stop_seconds)
+
+    async def start(self) -> None:
+        """Raises StartError."""
+        await self._runner.setup()
+        host, port = host_and_port(self._options.listen)
+        try:
+            await web.TCPSite(self._runner, host, port, ssl_context=self._tls, reuse_port=True).start()
+        except OSError as error:
+            where = f"sources.{self._name}.http: cannot listen on {self._options.listen}"
+            raise StartError(f"{where}: {error.strerror or error}") from error
+
+    async def stop(self) -> None:
+        """Take no more, and let what is under way end."""
+        await self._runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.Response:
+        kind = _KINDS.get(request.content_type, "")
+        try:
+            with self._door.enter("http", _peer(request), request.headers.get("Authorization")) as ticket:
+                signal = _signal(request)
+                if not kind:
+                    raise UnknownKind(f"the content type is neither {_PROTOBUF} nor {_JSON}")
+                body = await self._body(request, ticket)
+                size = len(body)
+                if kind == _JSON:
+                    body = from_json(signal, body)
+                quarantined = await self._door.receive(Request(signal, body, size))
+        except Refusal as refusal:
+            return _refused(refusal, kind)
+        return _answer(200, success(signal, quarantined), kind)
+
+    async def _body(self, request: web.BaseRequest, ticket: Ticket) -> bytes:
+        """What was sent, inflated."""
+        limit = self._options.max_request_bytes
+        length = request.content_length or 0
+        inflating = inflater(request.headers.get("Content-Encoding", ""), limit)
+        if inflating is None:
+            raise UnknownKind("the content encoding is none of gzip, deflate, zstd, identity")
+        if length > limit:
+            raise TooLarge(limit)
+        ticket.grow(length)
+        read = 0
+        try:
+            async with asyncio.timeout(self._door.receive_seconds):
+                async for piece in request.content.iter_any():
+                    read += len(piece)
+                    if read > limit:
+                        raise TooLarge(limit)
+                    ticket.grow(read)
+                    inflating.feed(piece)
+        except TimeoutError:
+            raise TooSlow from None
+        except (web.RequestPayloadError, ClientPayloadError):
+            raise Garbage("the body does not arrive as its headers say") from None
+        body = inflating.finish()
+        ticket.grow(len(body))
+        return body
+
+
+def _signal(request: web.BaseRequest) -> Signal:
+    signal = PATHS.get(request.path)
+    if signal is None:
+        raise NoSuchPath(f"the paths are {', '.join(PATHS)}")
+    if request.method != "POST":
+        raise NoPost("send requests by POST")
+    return signal
+
+
+def _peer(request: web.BaseRequest) -> object:
+    return request.transport.get_extra_info("peername") if request.transport else None
+
+
+def _refused(refusal: Refusal, kind: str) -> web.Response:
+    response = _answer(refusal.status, failure(refusal), kind)
+    if refusal.after is not None:
+        response.headers["Retry-After"] = str(math.ceil(refusal.after))
+    if isinstance(refusal, NoPost):
+        response.headers["Allow"] = "POST"
+    if isinstance(refusal, Unauthenticated):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    # What is left of the request is not read: the connection cannot go on behind it.
+    if not isinstance(refusal, (Full, Stopping)):
+        response.force_close()
+    return response
+
+
+def _answer(status: int, message: Message, kind: str) -> web.Response:
+    """In the form in which the client sent, protobuf where that is not known."""
+    if kind == _JSON:
+        return web.Response(status=status, body=as_json(message), content_type=_JSON, headers=_HEADERS)
+    return web.Response(status=status, body=message.SerializeToString(), content_type=_PROTOBUF, headers=_HEADERS)
