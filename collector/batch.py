@@ -8,6 +8,8 @@ Signal: TypeAlias = Literal["logs", "traces", "metrics"]
 Format: TypeAlias = Literal["lines", "otlp"]
 Nanoseconds: TypeAlias = int  # since the Unix epoch, UTC
 
+HOUR: Nanoseconds = 3_600_000_000_000
+LATEST: Nanoseconds = (1 << 63) - 1 - HOUR  # in the year 2262: what the ledger can hold
 TARGET_BYTES = 1 << 20  # a source hands on what it has once a body reaches this
 
 

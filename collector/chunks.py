@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from collector.batch import TARGET_BYTES, Position
+from collector.batch import HOUR, TARGET_BYTES, Position
 from collector.routing import Part
-from collector.scrubbing import HOUR, Prepared
+from collector.scrubbing import Prepared
 from collector.spool import Count
 from exporters.chunk import ChunkHeader
 

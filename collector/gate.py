@@ -37,7 +37,7 @@ from collector.process import (
     Waiting,
 )
 from collector.shipping import ship
-from collector.sources.otlp import OtlpOptions
+from collector.sources.otlp.options import OtlpOptions
 from collector.sources.stdin import StdinOptions
 from collector.spool import Ledger, Recovered, SpoolError, SpoolRefused, pending, recover
 from collector.worker import WorkerTask, work

@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from collector import events
-from collector.batch import Batch, Nanoseconds, Origin, Signal, count_lines
+from collector.batch import HOUR, LATEST, Batch, Nanoseconds, Origin, Signal, count_lines
 from collector.quarantine import by_reason, part, records_of
 from collector.record import envelope
 from collector.routing import Classes, Part
@@ -25,8 +25,6 @@ from exporters.otlp_records import NotOtlp
 from exporters.requests import framed
 from scrubbers import Quarantined, Scrubbed
 
-HOUR = 3_600_000_000_000  # ns
-LATEST = (1 << 63) - 1 - HOUR  # ns; in the year 2262: what the ledger can hold
 MOST_ORIGINS = 4096
 MAX_RESOURCE_BYTES = 64 << 10
 

@@ -14,7 +14,8 @@ from collector.quarantine import Quarantine, QuarantineError
 from collector.routing import Routes
 from collector.scrubbing import Scrubbing
 from collector.sources.file import FileOptions, FileSource
-from collector.sources.otlp import OtlpOptions, OtlpSource
+from collector.sources.otlp.options import OtlpOptions
+from collector.sources.otlp.source import OtlpSource
 from collector.sources.source import Source
 from collector.sources.stdin import StdinOptions, StdinSource
 from collector.spool import Limits, Spool, SpoolError, SpoolRefused

@@ -6,10 +6,10 @@ import pytest
 
 import scrubbers
 from collector import telemetry
-from collector.batch import Batch, Origin
+from collector.batch import LATEST, Batch, Origin
 from collector.config import RetentionOptions
 from collector.routing import Routes
-from collector.scrubbing import LATEST, Prepared, Scrubbing
+from collector.scrubbing import Prepared, Scrubbing
 from scrubbers import Policy, Quarantined, Scrubbed
 
 NOON = 1_795_521_600_000_000_000  # ns

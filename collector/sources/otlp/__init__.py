@@ -9,8 +9,3 @@
 A request is answered with success only once it is durable in the spool. Whatever form it came in, behind the door it is
 one serialised protobuf message: JSON is converted when it is received.
 """
-
-from collector.sources.otlp.options import OtlpOptions
-from collector.sources.otlp.source import OtlpSource
-
-__all__ = ["OtlpOptions", "OtlpSource"]

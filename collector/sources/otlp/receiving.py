@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collector.batch import Batch, Nanoseconds, Origin, Signal
-from collector.scrubbing import HOUR, LATEST
+from collector.batch import HOUR, LATEST, Batch, Nanoseconds, Origin, Signal
 from collector.sources.otlp.refusals import Busy, Full, Garbage
 from collector.sources.source import Refused, Submit
 from exporters.otlp_records import NotOtlp, parted, record_time

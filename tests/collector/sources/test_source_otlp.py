@@ -18,9 +18,10 @@ from google.rpc.status_pb2 import Status
 
 from collector import telemetry
 from collector.batch import Batch
-from collector.sources.otlp import OtlpOptions, OtlpSource
+from collector.sources.otlp.options import OtlpOptions
 from collector.sources.otlp.over_grpc import SERVICES
 from collector.sources.otlp.responses import _RESPONSES
+from collector.sources.otlp.source import OtlpSource
 from collector.sources.source import Receipt, Refused
 from tests.otlp import HOUR, NOON, REQUESTS, log_records, points, span_names, spans
 from tests.services.server import free_ports
