@@ -61,7 +61,10 @@ class SpoolOptions(Settings):
     directory: Path = Field(default_factory=lambda: home() / "spool")
     """On a local file system; made on first start. Default: `spool` in the gate's home."""
     max_bytes: Annotated[ByteSize, Field(ge=16 << 20)] = 2 << 30
-    """What it may take on disk; then sources that can wait are made to wait, and pushing callers are told to."""
+    """What it may take on disk; what then happens says `overflow`."""
+    overflow: Literal["block", "drop_oldest"] = "block"
+    """When the spool or its disk is full: `block` lets sources wait and tells pushing callers to, so that nothing is
+    lost; `drop_oldest` gives up the oldest segments that a destination has not got yet, for those who must not wait."""
     segment_bytes: Annotated[ByteSize, Field(ge=64 << 10)] = 50_000_000
     """A segment is sealed, and becomes one object, when its compressed size reaches this …"""
     segment_age: Annotated[Duration, Field(ge=_SECOND)] = timedelta(seconds=60)

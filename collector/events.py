@@ -10,6 +10,7 @@ import logging
 import sys
 import threading
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -653,11 +654,16 @@ def _plain(value: object) -> str:
 
 
 def _where(record: logging.LogRecord) -> str:
-    """The type and the places of an exception. Its message stays out: it may quote a record."""
+    """The type and the places of an exception, and of those in a group. Messages stay out: they may quote a record."""
     assert record.exc_info
-    kind, _, at = record.exc_info
-    places = []
-    while at:
-        places.append(f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}")
-        at = at.tb_next
-    return f"{kind.__name__ if kind else 'unknown'} at {' < '.join(reversed(places))}"
+    return _place(record.exc_info[1])
+
+
+def _place(error: BaseException | None) -> str:
+    if error is None:
+        return "unknown"
+    if isinstance(error, BaseExceptionGroup):
+        return ", ".join(map(_place, error.exceptions))
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places}"

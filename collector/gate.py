@@ -363,6 +363,11 @@ class Gate:
         with suppress(SpoolError):
             telemetry.SPOOL_BYTES.set(self._ledger.usage("segments"))
             telemetry.QUARANTINE_BYTES.set(self._ledger.usage("quarantine"))
+            for balance in self._ledger.balance():
+                for outcome, records in balance.records.items():
+                    telemetry.LEDGER_RECORDS.set(
+                        records, source=balance.origin, destination=balance.destination, outcome=outcome
+                    )
             for exporter, size in pending(self._ledger).items():
                 telemetry.EXPORT_PENDING_BYTES.set(size, exporter=exporter)
             for state in ("open", "sealed"):

@@ -54,6 +54,7 @@ class Work:
 class Pipeline:
     """Takes batches until it is finished. `max_bytes` is what the spool may hold; `in_flight` what memory may.
 
+    `drop_oldest`: a full spool gives up its oldest data, so that nobody waits.
     `waiting` is told why the spool takes nothing (a few words), and None when it does again.
     """
 
@@ -65,10 +66,12 @@ class Pipeline:
         *,
         max_bytes: int,
         in_flight: int = 8 << 20,
+        drop_oldest: bool = False,
         waiting: Callable[[str | None], None] = lambda _: None,
     ) -> None:
         self._spool, self._scrubbing, self._quarantine = spool, scrubbing, quarantine
         self._max_bytes, self._in_flight = max_bytes, in_flight
+        self._drop_oldest = drop_oldest
         self._waiting = waiting
         self._taken = self._batches_taken = 0  # and not yet committed
         self._room = asyncio.Condition()
@@ -189,7 +192,10 @@ class Pipeline:
             try:
                 await _in_thread(self._spool_thread, partial(self._write, [w.prepared for w in left if w.prepared]))
             except SpoolError as error:
-                reason = self._tell(error, sum(map(_stored_bytes, left)))
+                room = sum(map(_stored_bytes, left))
+                if self._drop_oldest and await _in_thread(self._spool_thread, partial(self._make_room, error, room)):
+                    continue
+                reason = self._tell(error, room)
                 group = [work for work in left if not _give_back(work, reason)]
                 async with self._room:
                     self._room.notify_all()  # who waits to submit is not to wait any longer
@@ -224,6 +230,22 @@ class Pipeline:
                     quarantined=sealed,
                 )
         self._spool.commit()
+
+    def _make_room(self, error: SpoolError, room: int) -> bool:
+        """Give up the oldest data, where that helps; whether anything was."""
+        if not isinstance(error, SpoolFull) or isinstance(error, QuarantineFull):
+            return False
+        with suppress(SpoolError):
+            # A tenth at once: one group at a time would drop a segment for each.
+            dropped = self._spool.drop_oldest(max(self._max_bytes // 10, room))
+            most: dict[tuple[str, str], tuple[int, int]] = {}  # several destinations may have lost the same records
+            for lost in dropped:
+                key = (lost.origin, lost.signal)
+                most[key] = max(most.get(key, (0, 0)), (lost.records, lost.bytes))
+            for (origin, signal), (records, size) in most.items():
+                events.Dropped("overflow", origin, signal, records, size).emit()
+            return bool(dropped)
+        return False
 
     def _tell(self, error: SpoolError, size: int) -> str:
         match error:

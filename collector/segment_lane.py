@@ -28,8 +28,8 @@ class SegmentLane(Lane):
             size = await self._in_thread(lambda: self.exporter.export(segment))
         except Rejected as error:
             reason = str(error)
-            await self._in_thread(lambda: self._deliveries.rejected(segment, name, reason))
-            events.ExportRejected(name, segment.id, segment.records, reason).emit()
+            if await self._in_thread(lambda: self._deliveries.rejected(segment, name, reason)):
+                events.ExportRejected(name, segment.id, segment.records, reason).emit()
             return
         await self._in_thread(lambda: self._deliveries.delivered(segment, name, size))
         self._succeeded()

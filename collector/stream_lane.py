@@ -38,8 +38,8 @@ class StreamLane(Lane):
                 await self._send_segment(unsent)
             except (Rejected, ChunkError) as error:  # its file cannot be read any further
                 segment, reason = unsent.segment, str(error)
-                await self._in_thread(partial(self._deliveries.rejected, segment, self.exporter.name, reason))
-                events.ExportRejected(self.exporter.name, segment.id, segment.records, reason).emit()
+                if await self._in_thread(partial(self._deliveries.rejected, segment, self.exporter.name, reason)):
+                    events.ExportRejected(self.exporter.name, segment.id, segment.records, reason).emit()
 
     async def _send_segment(self, unsent: Unsent) -> None:
         offset, alone_until = unsent.offset, 0

@@ -118,6 +118,14 @@ QUARANTINE_BYTES = Gauge("sluicegate_quarantine_bytes", "Bytes on disk of record
 SPOOL_COMMITS = Counter("sluicegate_spool_commits_total", "Group commits of the spool.")
 SPOOL_ERRORS = Counter("sluicegate_spool_errors_total", "Writes the spool refused.", "reason")
 
+LEDGER_RECORDS = Gauge(
+    "sluicegate_ledger_records",
+    "Records by what became of them, since the spool began: read = delivered + pending + dropped + quarantined.",
+    "source",
+    "destination",
+    "outcome",
+)
+
 EXPORT_DURATION = Histogram(
     "sluicegate_export_duration_seconds", "Time from a segment's or request's sending to its confirmation.", "exporter"
 )

@@ -47,6 +47,7 @@ async def work(task: WorkerTask, channel: Channel) -> None:
         scrubbing,
         quarantine,
         max_bytes=config.spool.max_bytes,
+        drop_oldest=config.spool.overflow == "drop_oldest",
         in_flight=config.memory_limit // SHARE_IN_FLIGHT,
         waiting=lambda reason: channel.send(Waiting(reason)),
     )

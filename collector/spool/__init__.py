@@ -4,7 +4,7 @@
 sends what `Deliveries` lists.
 """
 
-from collector.spool.delivery import Deliveries, Refused, Unsent, pending
+from collector.spool.delivery import Deliveries, Dropped, Refused, Unsent, pending
 from collector.spool.errors import SpoolError, SpoolFull, SpoolRefused
 from collector.spool.ledger import Amount, Balance, Count, Ledger, SealedRecord
 from collector.spool.recovery import Recovered, recover
@@ -15,6 +15,7 @@ __all__ = [
     "Balance",
     "Count",
     "Deliveries",
+    "Dropped",
     "Ledger",
     "Limits",
     "Recovered",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from collector.spool.ledger import Ledger, SegmentRow
+from collector.spool.ledger import Amount, Ledger, SegmentRow
 from collector.spool.lock import Lock
 from collector.spool.segments import DIRECTORY
 from exporters.segment import Segment
@@ -108,10 +108,15 @@ class Deliveries:
         if over:
             _remove(segment.path)
 
-    def rejected(self, segment: Segment, exporter: str, reason: str) -> None:
-        """The destination will never take the segment as it is: kept until `put_back`. Raises SpoolError."""
+    def rejected(self, segment: Segment, exporter: str, reason: str) -> bool:
+        """The destination will never take the segment as it is: kept until `put_back`. False: it was dropped meanwhile.
+
+        Raises SpoolError.
+        """
         with self._ledger.transaction() as connection:
             _decide(connection, segment.id, exporter, "rejected", 0, reason)
+            found = connection.execute("SELECT EXISTS (SELECT 1 FROM segment WHERE id = ?)", (segment.id,)).fetchone()
+        return bool(found[0])
 
     def set_aside(self, exporter: str) -> list[tuple[Segment, str]]:
         """The segments this exporter has rejected, all or a chunk of them, with the first reason."""
@@ -217,6 +222,48 @@ def drop_delivered(ledger: Ledger, directory: Path) -> None:
         _remove(directory / DIRECTORY / file)
 
 
+@dataclass(slots=True, frozen=True)
+class Dropped:
+    """Records that a destination will not get any more, in input units."""
+
+    origin: str
+    signal: str
+    destination: str
+    records: int
+    bytes: int
+
+
+def drop_oldest(ledger: Ledger, directory: Path, room: int, reason: str) -> list[Dropped]:
+    """Drop the oldest sealed segments until `room` bytes are free, or none is left; those set aside go, too.
+
+    Where a destination had a part of a segment already, all of it counts as dropped. Raises SpoolError.
+    """
+    dropped: dict[tuple[str, str, str], Amount] = {}
+    over: list[str] = []
+    with ledger.transaction() as connection:
+        rows = connection.execute("SELECT id, file, signal, bytes FROM segment WHERE state = 'sealed' ORDER BY id")
+        for segment, file, signal, size in rows.fetchall():
+            if room <= 0:
+                break
+            connection.execute(
+                "INSERT INTO delivery SELECT DISTINCT segment, destination, 'dropped', 0, ?2 FROM share "
+                "WHERE segment = ?1 AND outcome = 'pending'",
+                (segment, reason),
+            )
+            lost = (
+                "SELECT origin, destination, records, bytes FROM share WHERE segment = ? AND configured AND reason = ?"
+            )
+            for origin, destination, *amount in connection.execute(lost, (segment, reason)).fetchall():
+                key = (origin, signal, destination)
+                dropped[key] = dropped.get(key, Amount()).plus(*amount)
+            _book(connection, segment)
+            over.append(file)
+            room -= size
+    for file in over:
+        _remove(directory / DIRECTORY / file)
+    return [Dropped(*key, *amount) for key, amount in dropped.items()]
+
+
 def forget(connection: sqlite3.Connection, segment: str) -> None:
     """Take a segment out of every table."""
     for table in ("delivery", "progress", "refused", "portion"):
@@ -237,8 +284,13 @@ def _finish(connection: sqlite3.Connection, segment: str) -> bool:
         "AND (outcome = 'pending' OR reason = 'rejected'))",
         (segment,),
     ).fetchone()
-    if held:
-        return False
+    if not held:
+        _book(connection, segment)
+    return not held
+
+
+def _book(connection: sqlite3.Connection, segment: str) -> None:
+    """Count what became of a segment, and forget it."""
     connection.execute(
         "INSERT INTO count SELECT origin, destination, outcome, reason, sum(records), sum(bytes) FROM share "
         "WHERE segment = ? GROUP BY origin, destination, outcome, reason "
@@ -251,7 +303,6 @@ def _finish(connection: sqlite3.Connection, segment: str) -> bool:
         (segment,),
     )
     forget(connection, segment)
-    return True
 
 
 def _remove(path: Path) -> None:

@@ -7,7 +7,8 @@ segment's new length, the positions that data stands behind, the counts, the qua
     portion      a segment's share of each source, in input units (records and bytes as read)
     position     how far a source has come, per file or partition; the newest epoch only
     destination  every exporter there ever was, the signals it takes, and whether it is configured now
-    delivery     what a destination said of a whole segment: `delivered` or `rejected`; no row: pending
+    delivery     what a destination said of a whole segment, `delivered` or `rejected`, or that it was `dropped` before
+                 it got there; no row: pending
     progress     how far an exporter that takes chunks has come in a segment that it has not all of
     refused      chunks that such an exporter's destination will never take
     share        what each destination has made of each segment that is still here (a view)
@@ -51,8 +52,9 @@ CREATE TABLE destination(
     name TEXT PRIMARY KEY, configured INTEGER NOT NULL, signals TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE delivery(
-    segment TEXT NOT NULL, exporter TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('delivered', 'rejected')),
-    bytes INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (segment, exporter)
+    segment TEXT NOT NULL, exporter TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('delivered', 'rejected', 'dropped')), bytes INTEGER NOT NULL,
+    reason TEXT NOT NULL, PRIMARY KEY (segment, exporter)
 ) WITHOUT ROWID;
 CREATE TABLE progress(
     segment TEXT NOT NULL, exporter TEXT NOT NULL, offset INTEGER NOT NULL, PRIMARY KEY (segment, exporter)
@@ -67,6 +69,7 @@ CREATE VIEW share AS
             WHEN v.state IS NULL AND d.configured AND instr(d.signals, s.signal) THEN 'pending'
             ELSE 'dropped' END AS outcome,
         CASE WHEN v.state = 'rejected' THEN 'rejected'
+            WHEN v.state = 'dropped' THEN v.reason
             WHEN v.state IS NOT NULL THEN ''
             WHEN NOT d.configured THEN 'not_configured'
             WHEN NOT instr(d.signals, s.signal) THEN 'excluded'
@@ -184,6 +187,13 @@ class Balance:
     pending: Amount
     dropped: dict[str, Amount]  # by reason
     quarantined: dict[str, Amount]
+
+    @property
+    def records(self) -> dict[str, int]:
+        """Records by outcome."""
+        amounts = {"read": (self.read,), "delivered": (self.delivered,), "pending": (self.pending,)}
+        reasons = {"dropped": self.dropped.values(), "quarantined": self.quarantined.values()}
+        return {outcome: sum(each.records for each in found) for outcome, found in (amounts | reasons).items()}
 
     @property
     def holds(self) -> bool:

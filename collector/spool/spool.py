@@ -10,6 +10,7 @@ from typing import Self
 import msgspec
 
 from collector.batch import Position
+from collector.spool.delivery import Dropped, drop_oldest
 from collector.spool.errors import SpoolError, of_os
 from collector.spool.ledger import Amount, Count, Ledger, SealedRecord, Staged
 from collector.spool.lock import Lock
@@ -192,6 +193,10 @@ class Spool:
                 path.unlink()
         except OSError as error:
             raise of_os(error, path) from error
+
+    def drop_oldest(self, room: int) -> list[Dropped]:
+        """Give up the oldest sealed segments until `room` bytes are free, or none is left. Raises SpoolError."""
+        return drop_oldest(self._ledger, self._directory.parent, room, "overflow")
 
     def close(self) -> None:
         """Commit, seal everything and let go of the spool; lets go even when the commit fails."""

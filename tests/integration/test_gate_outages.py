@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from collector.spool import Ledger
 from exporters.browsing import S3Objects
 from exporters.s3_options import S3Options
 from tests.integration.gating import Gate, Writer, record, records, told_once
@@ -160,6 +161,32 @@ def test_with_a_full_spool_files_wait_and_then_go_on(make_gate: Callable[..., Ga
     assert gate.stop() == 0
     gate.conserved()
     assert gate.pending() == []
+
+
+def test_those_who_must_not_wait_drop_the_oldest(make_gate: Callable[..., Gate]) -> None:
+    gate = make_gate()
+    limit = 16 * MIB
+    gate.settings["spool"] |= {"max_bytes": limit, "segment_bytes": MIB, "overflow": "drop_oldest"}
+    gate.store.touch()  # in the way of the directory: nothing can be shipped
+    count = 4000
+    for number in range(4):
+        first = number * count // 4
+        (gate.inputs / f"{number}.log").write_bytes(b"".join(map(noise, range(first, first + count // 4))))
+    gate.start()
+    gate.reaches(count, "sluicegate_records_received_total")  # nobody waits
+    gate.until(lambda: gate.events("Dropped"), "what is dropped is told")
+    dropped = gate.metric("sluicegate_records_dropped_total", reason="overflow", source="app")
+    assert dropped > 0
+    gate.store.unlink()
+    assert gate.stop() == 0
+    gate.finish()
+    with closing(Ledger.open(gate.folder / "spool")) as ledger:
+        [balance] = ledger.balance()
+    assert balance.holds
+    assert balance.read.records == count
+    stored = gate.stored()
+    assert len(stored) == len(set(stored)) == balance.delivered.records
+    assert balance.dropped["overflow"].records == count - len(stored) >= dropped
 
 
 # Files ---------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from spooling import NODE, append, deliveries, files, open_spool, prepare, sealed
 
-from collector.spool import Amount, Balance, Ledger, Spool, SpoolRefused, recover
+from collector.spool import Amount, Balance, Dropped, Ledger, Spool, SpoolRefused, recover
+from collector.spool.delivery import drop_oldest
 
 
 @pytest.fixture
@@ -129,3 +130,39 @@ def test_the_list_is_bounded(directory: Path) -> None:
 def test_one_process_ships(directory: Path) -> None:
     with deliveries(directory), pytest.raises(SpoolRefused, match=r"shipper\.lock"), deliveries(directory):
         pass
+
+
+def test_the_oldest_are_dropped_until_there_is_room(directory: Path) -> None:
+    with deliveries(directory) as shipper:
+        first, second, third = shipper.sealed("store")
+        shipper.delivered(first, "mirror", 1)
+        ledger = Ledger.open(directory)
+        dropped = drop_oldest(ledger, directory, first.bytes + 1, "overflow")
+        assert dropped == [
+            Dropped("app", "logs", "store", 2, 14),
+            Dropped("app", "logs", "mirror", 1, 7),
+        ]
+        assert files(directory) == [third.path]
+        assert drop_oldest(ledger, directory, 0, "overflow") == []
+        assert drop_oldest(ledger, directory, 1 << 40, "overflow") != []
+        assert drop_oldest(ledger, directory, 1 << 40, "overflow") == []
+        ledger.close()
+        shipper.delivered(second, "store", 1)  # it was on its way: dropped all the same, in the books
+        assert not shipper.rejected(third, "store", "its file is gone")
+        assert shipper.sealed("store") == shipper.set_aside("store") == []
+    assert balance(directory, "mirror").delivered == Amount(1, 7)
+    assert balance(directory, "mirror").dropped == {"overflow": Amount(2, 14)}
+    assert balance(directory, "store").dropped == {"overflow": Amount(3, 21)}
+
+
+def test_what_was_set_aside_is_dropped_for_room_too(directory: Path) -> None:
+    with deliveries(directory) as shipper:
+        for segment in shipper.sealed("store"):
+            shipper.rejected(segment, "store", "entity too large")
+            shipper.delivered(segment, "mirror", 1)
+    ledger = Ledger.open(directory)
+    drop_oldest(ledger, directory, 1 << 40, "overflow")
+    ledger.close()
+    assert files(directory) == []
+    assert balance(directory, "store").dropped == {"rejected": Amount(3, 21)}
+    assert balance(directory, "mirror").delivered == Amount(3, 21)
