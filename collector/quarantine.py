@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from collector.batch import Batch, Format, Nanoseconds, Signal
 from collector.spool import Ledger, SealedRecord, SpoolFull
-from exporters.otlp_records import NotOtlp, picked
+from exporters.otlp_records import picked
+from exporters.requests import NotOtlp
 
 KEY_BYTES = 32
 NONCE_BYTES = 12

@@ -21,8 +21,7 @@ from collector.record import envelope
 from collector.routing import Classes, Part
 from collector.spool import Count
 from exporters.chunk import MAX_STORED_BYTES, ChunkHeader
-from exporters.otlp_records import NotOtlp
-from exporters.requests import framed
+from exporters.requests import NotOtlp, framed
 from scrubbers import Quarantined, Scrubbed
 
 MOST_ORIGINS = 4096

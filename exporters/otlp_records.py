@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
+from exporters.requests import NotOtlp
+
 Signal: TypeAlias = Literal["logs", "traces", "metrics"]
 K = TypeVar("K", bound=Hashable)
 
@@ -30,10 +32,6 @@ _REQUESTS = {
     "logs": ("logs", "ExportLogsServiceRequest"),
     "metrics": ("metrics", "ExportMetricsServiceRequest"),
 }
-
-
-class NotOtlp(ValueError):
-    """The bytes are no request of this signal. The message says nothing of what they are."""
 
 
 def parse(signal: Signal, request: bytes) -> Any:

@@ -18,6 +18,7 @@ from exporters.browsing import ObjectStore, StoredObject, StoreError
 from exporters.chunk import ChunkError, ChunkHeader, decode, read_chunks
 from exporters.keys import Key, Tampered, WrongKey
 from exporters.record_time import only_between
+from exporters.requests import NotOtlp
 from exporters.segment import OBJECT_KEY
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Query:
     source: str | None = None
     resource: Mapping[str, str] = field(default_factory=dict)
     """Resource attributes by name, with a shell pattern each (`web-*`): all must match."""
+    format: str | None = None
+    """How the records are stored: lines or otlp."""
 
     def wants_place(self, retention: str | None, signal: str | None, first: int | None, last: int | None) -> bool:
         """Whether something in a partition may be wanted; None: not known."""
@@ -77,20 +80,27 @@ class Query:
     def wants_chunk(self, header: ChunkHeader) -> bool:
         return (
             (self.source is None or header.source == self.source)
+            and self.format in {None, header.format}
             and self._overlaps(header.first_time, header.last_time)
             and all(
-                name in header.resource and fnmatchcase(header.resource[name], pattern)
+                fnmatchcase(header.resource[name], pattern) if name in header.resource else header.format == "otlp"
                 for name, pattern in self.resource.items()
             )
         )
 
     def records(self, header: ChunkHeader, stored: bytes) -> bytes:
-        """Those of a chunk's stored lines that lie between the times."""
+        """Those of a chunk's stored records that lie between the times, and whose resource matches where each has its
+        own. Raises NotOtlp."""
         since = self.since if self.since is not None and header.first_time < self.since else None
         until = self.until if self.until is not None and header.last_time >= self.until else None
-        if header.format != "lines" or (since is None and until is None):
+        resource = {name: glob for name, glob in self.resource.items() if name not in header.resource}
+        if since is None and until is None and not resource:
             return stored
-        return only_between(stored, since, until)
+        if header.format == "lines":
+            return only_between(stored, since, until)
+        from exporters.otlp_selecting import selected  # protobuf costs memory and time: only where there is some
+
+        return selected(header.signal, stored, since, until, resource)
 
     def _overlaps(self, first: int, last: int) -> bool:
         return (self.since is None or last >= self.since) and (self.until is None or first < self.until)
@@ -188,7 +198,7 @@ class Reader:
             raise KeyNeeded(key, str(error)) from error
         except Tampered as error:
             raise NotGenuine(key, str(error)) from error
-        except ChunkError as error:
+        except (ChunkError, NotOtlp) as error:
             raise Damaged(key, str(error)) from error
         except OSError as error:
             raise Unreachable(key, error.strerror or type(error).__name__) from error

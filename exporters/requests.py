@@ -8,6 +8,11 @@ The OpenTelemetry Collector's file exporter writes this with `format: proto`: wh
 import struct
 from collections.abc import Iterator
 
+
+class NotOtlp(ValueError):
+    """Bytes are not the requests they should be. The message says nothing of what they are."""
+
+
 _LENGTH = struct.Struct(">I")
 
 
@@ -17,14 +22,14 @@ def framed(request: bytes) -> bytes:
 
 
 def requests(stored: bytes) -> Iterator[bytes]:
-    """The requests of a chunk. Raises ValueError where they are not whole."""
+    """The requests of a chunk. Raises NotOtlp where they are not whole."""
     at = 0
     while at < len(stored):
         if at + _LENGTH.size > len(stored):
-            raise ValueError("a length is cut off")
+            raise NotOtlp("a length is cut off")
         (length,) = _LENGTH.unpack_from(stored, at)
         at += _LENGTH.size
         if at + length > len(stored):
-            raise ValueError("a request is cut off")
+            raise NotOtlp("a request is cut off")
         yield stored[at : at + length]
         at += length

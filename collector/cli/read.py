@@ -15,6 +15,7 @@ from collector.cli.exits import CommandError
 
 if TYPE_CHECKING:
     from exporters.browsing import ObjectStore
+    from exporters.chunk import ChunkHeader
     from exporters.keys import Key
     from exporters.reading import Progress, Query, Reader
 
@@ -25,6 +26,7 @@ Examples:
     $ sluicegate read --since 2026-11-24T08:00 --until 2026-11-24T09:00
     $ sluicegate read ./store --origin 'k8s.pod.name=web-*'
     $ sluicegate read s3://logs/app --key prod.key --output app.ndjson
+    $ sluicegate read --signal traces --format proto --output spans.bin
     $ sluicegate read --list                    # without fetching anything
     $ sluicegate read --output /dev/null        # only verify every byte
 
@@ -53,28 +55,61 @@ def read(
         Path | None, typer.Option(help="The key file; default for a local store: the one beside it.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write here instead of stdout.")] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="json|proto",
+            help="Of what came by OTLP: a line of OTLP/JSON a request, or protobuf, each request behind its length.",
+        ),
+    ] = "json",
     list_: Annotated[bool, typer.Option("--list", help="Only list the objects: size and key.")] = False,
 ) -> None:
-    """Read stored records back."""
+    """Read stored records back: log lines as they are stored, what came by OTLP as OTLP/JSON."""
     from exporters.reading import Reader
 
-    query = _query(since, until, origin or [], signal)
+    if form not in {"json", "proto"}:
+        raise typer.BadParameter("write one of json, proto", param_hint="--format")
+    if form == "proto" and signal is None:
+        raise typer.BadParameter("name the signal: bytes do not tell which it is", param_hint="--signal")
+    query = _query(since, until, origin or [], signal, "otlp" if form == "proto" else None)
     found, keys = _store(store, key)
     with _output(output) as out, _progress(output) as report:
         reader = Reader(found, keys, report=report)
-        found_any = False
+        found_any, unreadable = False, 0
         if list_:
             for each in reader.find(query):
                 found_any = True
                 out(f"{each.size:>12} {each.key}\n".encode(errors="surrogateescape"))
         else:
-            for _, records in reader.read(query):
+            for header, records in reader.read(query):
                 found_any = True
-                out(records)
+                if header.format == "lines" or form == "proto":
+                    out(records)
+                    continue
+                lines, failed = _json(header, records)
+                unreadable += failed
+                out(lines)
     if reader.failures:
         raise CommandError(_told(reader))
+    if unreadable:
+        raise CommandError(f"{unreadable} requests cannot be shown as OTLP/JSON; `--format proto` gives them")
     if not found_any:
         print("sluicegate: nothing stored there matches", file=sys.stderr)
+
+
+def _json(header: "ChunkHeader", stored: bytes) -> tuple[bytes, int]:
+    """The requests of a chunk as lines, and how many cannot be shown so."""
+    from exporters.otlp_json import readable
+    from exporters.requests import NotOtlp, requests
+
+    lines, failed = [], 0
+    for request in requests(stored):
+        try:
+            lines.append(readable(header.signal, request))
+        except NotOtlp:
+            failed += 1
+    return b"".join(lines), failed
 
 
 def _told(reader: "Reader") -> str:
@@ -84,7 +119,7 @@ def _told(reader: "Reader") -> str:
     return "\n".join([*lines, f"{len(reader.failures)} of what was wanted could not be read whole"])
 
 
-def _query(since: str | None, until: str | None, origin: list[str], signal: str | None) -> "Query":
+def _query(since: str | None, until: str | None, origin: list[str], signal: str | None, form: str | None) -> "Query":
     from exporters.reading import Query
 
     if signal not in {None, "logs", "traces", "metrics"}:
@@ -96,7 +131,8 @@ def _query(since: str | None, until: str | None, origin: list[str], signal: str 
             raise typer.BadParameter("write NAME=PATTERN, such as k8s.pod.name='web-*'", param_hint="--origin")
         resource[name] = pattern
     source = resource.pop("source", None)
-    return Query(_time(since, "--since"), _time(until, "--until"), signal=signal, source=source, resource=resource)
+    times = _time(since, "--since"), _time(until, "--until")
+    return Query(*times, signal=signal, source=source, resource=resource, format=form)
 
 
 def _time(text: str | None, option: str) -> int | None:

@@ -54,6 +54,8 @@ def segment(
     retention: str = "standard",
     node: str = "node-1",
     born: float | None = None,
+    signal: str = "logs",
+    format: str = "lines",  # noqa: A002
 ) -> Made:
     """A segment of chunks made by `chunk`; by default one with three records. `born`: seconds, for its id."""
     chunks = chunks or (chunk([first_time, first_time + SECOND, first_time + 2 * SECOND]),)
@@ -66,8 +68,8 @@ def segment(
         id=name,
         path=path,
         node=node,
-        signal="logs",
-        format="lines",
+        signal=signal,
+        format=format,
         retention=retention,
         bytes=len(content),
         records=lines.count(b"\n") if records is None else records,

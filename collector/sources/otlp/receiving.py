@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from collector.batch import HOUR, LATEST, Batch, Nanoseconds, Origin, Signal
 from collector.sources.otlp.refusals import Busy, Full, Garbage
 from collector.sources.source import Refused, Submit
-from exporters.otlp_records import NotOtlp, parted, record_time
+from exporters.otlp_records import parted, record_time
+from exporters.requests import NotOtlp
 from scrubbers.otlp import Malformed, measure
 
 DURABLE_SECONDS = 5.0  # clients wait ten by default: they are to hear that it takes long, not to give up

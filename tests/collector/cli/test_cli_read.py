@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from exporters.chunk import ChunkHeader, encode
 from exporters.local import LocalOptions, LocalStore
+from exporters.otlp_json import readable
+from exporters.requests import framed
 from tests.collector.cli.conftest import COMMAND, Run
 from tests.exporters.segments import HOUR, NOON, SECOND, chunk, segment
+from tests.otlp import spans
 
 Fill = Callable[..., dict[str, bytes]]
 
@@ -168,3 +172,51 @@ class TestOutput:
         done = subprocess.run([COMMAND, "read"], stdout=write_end, stderr=subprocess.PIPE, env=environment, check=False)
         os.close(write_end)
         assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_what_came_by_otlp_is_read_as_json_lines_or_as_it_is_stored(
+    sluicegate: Run, tmp_path: Path, gate_home: Path
+) -> None:
+    first, second = spans(["a", "b"]), spans(["c"], service="bank")
+    stored = framed(first) + framed(second)
+    header = ChunkHeader(
+        signal="traces", format="otlp", source="otlp", records=3, first_time=NOON, last_time=NOON + SECOND, policy="f"
+    )
+    made = segment(
+        tmp_path,
+        (encode(header, stored), stored),
+        records=header.records,
+        signal="traces",
+        format="otlp",
+        first_time=NOON,
+    )
+    LocalStore("local", LocalOptions(path=gate_home / "store")).export(made.segment)
+    lines = [readable("traces", request) for request in (first, second)]
+    assert sluicegate("read").stdout == b"".join(lines)
+    assert sluicegate("read", "--origin", "service.name=bank").stdout == lines[1]
+    assert sluicegate("read", "--origin", "source=files").stdout == b""
+    assert sluicegate("read", "--signal", "traces", "--format", "proto").stdout == stored
+    without_signal = sluicegate("read", "--format", "proto")
+    assert without_signal.returncode == 2
+    assert b"name the signal" in without_signal.stderr
+
+
+def test_of_requests_that_json_cannot_show_there_is_word_and_the_rest_is_written(
+    sluicegate: Run, tmp_path: Path, gate_home: Path
+) -> None:
+    stored = framed(spans(["a"])) + framed(b"\x0a\x02\x12\x01")
+    header = ChunkHeader(
+        signal="traces", format="otlp", source="otlp", records=2, first_time=NOON, last_time=NOON, policy="f"
+    )
+    made = segment(
+        tmp_path,
+        (encode(header, stored), stored),
+        records=header.records,
+        signal="traces",
+        format="otlp",
+        first_time=NOON,
+    )
+    LocalStore("local", LocalOptions(path=gate_home / "store")).export(made.segment)
+    done = sluicegate("read")
+    assert (done.returncode, done.stdout) == (1, readable("traces", spans(["a"])))
+    assert b"1 requests cannot be shown" in done.stderr
