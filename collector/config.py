@@ -15,8 +15,9 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from collector.address import Listen, host_and_port
+from collector.address import Listen, host_and_port, is_here
 from collector.levels import Level
+from collector.own.options import OwnOtlpOptions
 from collector.sources.file import FileOptions
 from collector.sources.otlp.options import OtlpOptions
 from collector.sources.stdin import StdinOptions
@@ -142,6 +143,8 @@ class TelemetryOptions(Settings):
     Default: none is served."""
     log: LogOptions = LogOptions()
     """The gate's own logs."""
+    otlp: OwnOtlpOptions | None = None
+    """Given, if only as `{}`, the gate's own spans, log and metrics are sent by OTLP. Default: nothing is."""
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -185,6 +188,12 @@ class Config(Settings):
     """Records that the scrubber could not handle."""
     telemetry: TelemetryOptions = TelemetryOptions()
     """What the gate tells about itself."""
+
+    @property
+    def receivers(self) -> dict[str, list[tuple[str, int]]]:
+        """Host and port of all that is received by OTLP, by source."""
+        otlp = {name: source for name, source in self.sources.items() if isinstance(source, OtlpOptions)}
+        return {name: list(source.addresses.values()) for name, source in otlp.items()}
 
     @property
     def quarantine_key_file(self) -> Path:
@@ -260,14 +269,51 @@ def _misfits(config: Config) -> Iterator[Misfit]:
                 ("retention", "route", index, "source"),
                 f"fits no source; the sources are {', '.join(config.sources)}",
             )
-    if not any("logs" in exporter.signals for exporter in config.exporters.values()):
-        for name, source in config.sources.items():
-            if isinstance(source, FileOptions | StdinOptions):
-                yield ("sources", name), "reads logs, and no exporter takes them; add `logs` to the signals of one"
+    yield from _signals_nobody_takes(config)
     yield from _shared_addresses(config)
+    yield from _loops(config)
     yield from _shared_places(config)
     yield from _keys_of_this_node(config)
     yield from _own_files_read(config)
+
+
+def _signals_nobody_takes(config: Config) -> Iterator[Misfit]:
+    """To throw something away has to be said."""
+    taken = {signal for exporter in config.exporters.values() for signal in exporter.signals}
+    for name, source in config.sources.items():
+        brought = ("logs", "traces", "metrics") if isinstance(source, OtlpOptions) else ("logs",)
+        for signal in brought:
+            if signal not in taken:
+                yield (
+                    ("sources", name),
+                    f"brings {signal}, and no exporter takes them; add `{signal}` to the signals of one, "
+                    "which may be of type null",
+                )
+
+
+def _loops(config: Config) -> Iterator[Misfit]:
+    """A gate that is sent what it sends never ends."""
+    own = config.receivers
+    for name, exporter in config.exporters.items():
+        if isinstance(exporter, OtlpDestination) and (source := _own_receiver(own, exporter.address)):
+            yield ("exporters", name, "endpoint"), f"is source {source} of this gate; write where to send to"
+    otlp = config.telemetry.otlp
+    for address in otlp.addresses(os.environ) if otlp else ():
+        if source := _own_receiver(own, address):
+            yield (
+                ("telemetry", "otlp", "endpoint"),
+                f"is source {source} of this gate, given here or by the environment; write another",
+            )
+            break
+
+
+def _own_receiver(receivers: Mapping[str, Sequence[tuple[str, int]]], address: tuple[str, int]) -> str | None:
+    """The source, if it is one, that listens where this address leads."""
+    host, port = address
+    for name, listening in receivers.items():
+        if any(port == own and is_here(host, listen) for listen, own in listening):
+            return name
+    return None
 
 
 def _shared_addresses(config: Config) -> Iterator[Misfit]:

@@ -527,6 +527,19 @@ class RetentionUnknown(Event):
         telemetry.RETENTION_KEPT.set(0, exporter=self.exporter)
 
 
+@dataclass(slots=True, frozen=True)
+class OwnTelemetryFailed(Event):
+    """The gate's own telemetry could not be sent by OTLP; nothing but that is lost."""
+
+    message: str  # of the OpenTelemetry SDK
+    level = logging.WARNING
+    text = "own telemetry could not be sent"
+    distinct = ()
+
+    def count(self) -> None:
+        telemetry.OWN_TELEMETRY_ERRORS.add()
+
+
 # The gate itself -----------------------------------------------------------------------------------------------------
 
 
@@ -633,7 +646,7 @@ class _Json(logging.Formatter):
         if attributes := getattr(record, "attributes", None):
             line["attributes"] = attributes
         if record.exc_info:
-            line["error"] = _where(record)
+            line["error"] = where(record)
         span = trace.get_current_span().get_span_context()
         if span.is_valid:
             line["trace_id"], line["span_id"] = f"{span.trace_id:032x}", f"{span.span_id:016x}"
@@ -645,7 +658,7 @@ class _Human(logging.Formatter):
         line = f"{datetime.fromtimestamp(record.created):%H:%M:%S} {record.levelname:<8} {record.getMessage()}"
         if attributes := getattr(record, "attributes", None):
             line += "  " + " ".join(f"{name}={_plain(value)}" for name, value in attributes.items())
-        return f"{line}  error={_where(record)}" if record.exc_info else line
+        return f"{line}  error={where(record)}" if record.exc_info else line
 
 
 def _plain(value: object) -> str:
@@ -653,7 +666,7 @@ def _plain(value: object) -> str:
     return repr(text) if " " in text or not text.isprintable() else text
 
 
-def _where(record: logging.LogRecord) -> str:
+def where(record: logging.LogRecord) -> str:
     """The type and the places of an exception, and of those in a group. Messages stay out: they may quote a record."""
     assert record.exc_info
     return _place(record.exc_info[1])

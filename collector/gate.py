@@ -160,7 +160,7 @@ class Gate:
             telemetry.share(self._telemetry)
             try:
                 self._look_at_addresses()
-                with self._serving():
+                with self._serving(), self._exporting():
                     code = await self._supervise()
                 report(self._summary())
             except StartError as error:
@@ -331,7 +331,8 @@ class Gate:
 
     def _duties(self, role: Callable[[Any, Channel], Awaitable[None]], argument: object, name: str) -> Duties:
         log = self._config.telemetry.log
-        return Duties(name, role, argument, log.level, log.format, self._telemetry)
+        own = self._config.telemetry.otlp
+        return Duties(name, role, argument, log.level, log.format, self._telemetry, self._config.node, own)
 
     # What the gate tells ---------------------------------------------------------------------------------------------
 
@@ -353,6 +354,24 @@ class Gate:
             yield
         finally:
             self._server.close()
+
+    @contextmanager
+    def _exporting(self) -> Iterator[None]:
+        """Send own telemetry where that is configured. Raises StartError."""
+        options = self._config.telemetry.otlp
+        if options is None:
+            yield
+            return
+        from collector.own.export import OwnTelemetry  # costs memory
+
+        try:
+            own = OwnTelemetry.start(options, "gate", self._config.node, self._measure)
+        except OSError as error:
+            raise StartError(f"telemetry.otlp.tls: {error.filename or ''}: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            own.close()
 
     def _readiness(self) -> telemetry.Readiness:
         reasons = [f"{child.name} is starting" for child in self._children if not (child.ready or child.done)]

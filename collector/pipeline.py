@@ -17,9 +17,12 @@ from functools import partial
 from time import monotonic
 from typing import TypeVar
 
+from opentelemetry.trace import SpanContext
+
 from collector import events
 from collector.batch import TARGET_BYTES, Batch
 from collector.chunks import chunks
+from collector.own.spans import span
 from collector.quarantine import Quarantine, QuarantineFull
 from collector.scrubbing import Prepared, Scrubbing
 from collector.sources.source import Receipt, Refused
@@ -45,6 +48,7 @@ class Work:
     batch: Batch
     receipt: "asyncio.Future[Receipt] | None" = None
     prepared: Prepared | None = None
+    span: SpanContext | None = None  # that told of its scrubbing
 
     @property
     def given_up(self) -> bool:
@@ -154,7 +158,16 @@ class Pipeline:
     def _prepare(self, works: Collection[Work]) -> None:
         for work in works:
             if not work.given_up:
-                work.prepared = self._scrubbing(work.batch)
+                batch = work.batch
+                with span(
+                    "scrub",
+                    source=batch.origin.source,
+                    signal=batch.signal,
+                    records=batch.records,
+                    bytes=len(batch.body),
+                ) as current:
+                    work.prepared = self._scrubbing(batch)
+                work.span = current.get_span_context()
 
     async def _commit(self) -> None:
         more = True
@@ -190,7 +203,8 @@ class Pipeline:
         """Commit a group, however long that takes; what somebody waits for is given back when it cannot be done now."""
         while left := [work for work in group if work.prepared and not work.given_up]:
             try:
-                await _in_thread(self._spool_thread, partial(self._write, [w.prepared for w in left if w.prepared]))
+                with span("commit", batches=len(left), after=[work.span for work in left if work.span]):
+                    await _in_thread(self._spool_thread, partial(self._write, [w.prepared for w in left if w.prepared]))
             except SpoolError as error:
                 room = sum(map(_stored_bytes, left))
                 if self._drop_oldest and await _in_thread(self._spool_thread, partial(self._make_room, error, room)):

@@ -23,6 +23,7 @@ from typing import Any, Self, TypeAlias
 import uvloop
 
 from collector import events, telemetry
+from collector.own.options import OwnOtlpOptions
 
 HANDLED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}  # by the gate alone: it tells its children
 ORPHANED = 3
@@ -91,6 +92,8 @@ class Duties:
     log_level: str
     log_format: str
     telemetry: Path
+    node: str = ""
+    own: OwnOtlpOptions | None = None
 
 
 class Channel:
@@ -190,6 +193,12 @@ def main(descriptor: int) -> int:
     except OSError as error:
         events.log.error("cannot write own metrics: %s", error.strerror)
 
+    own = None
+    if duties.own:
+        from collector.own.export import OwnTelemetry  # costs memory
+
+        own = OwnTelemetry.start(duties.own, duties.name, duties.node)
+
     async def work() -> None:
         await duties.work(duties.argument, Channel(connection))
 
@@ -202,6 +211,9 @@ def main(descriptor: int) -> int:
     except BaseException:  # its text may quote a record: our formatter leaves it out, Python's own would not
         events.log.log(logging.CRITICAL, "a process of the gate failed", exc_info=True)
         return 1
+    finally:
+        if own:
+            own.close()
     return 0
 
 

@@ -4,8 +4,11 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+from opentelemetry.trace import SpanKind
+
 from collector import events
 from collector.lane import Job, Lane
+from collector.own.spans import span
 from exporters.exporter import Exporter, Rejected
 from exporters.segment import Segment
 
@@ -25,7 +28,8 @@ class SegmentLane(Lane):
         """Send one segment and note what became of it. Raises Retryable, SpoolError."""
         name, started = self.exporter.name, time.monotonic()
         try:
-            size = await self._in_thread(lambda: self.exporter.export(segment))
+            with span("export", kind=SpanKind.CLIENT, exporter=name, records=segment.records, bytes=segment.bytes):
+                size = await self._in_thread(lambda: self.exporter.export(segment))
         except Rejected as error:
             reason = str(error)
             if await self._in_thread(lambda: self._deliveries.rejected(segment, name, reason)):

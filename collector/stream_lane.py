@@ -10,8 +10,11 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+from opentelemetry.trace import SpanKind
+
 from collector import events
 from collector.lane import Job, Lane
+from collector.own.spans import span
 from collector.spool import Refused, Unsent
 from exporters.chunk import ChunkError, read_chunks
 from exporters.committed import open_committed
@@ -56,10 +59,12 @@ class StreamLane(Lane):
     async def _send_group(self, unsent: Unsent, offset: int, chunks: Sequence[Chunk], end: int) -> bool:
         """Send chunks and note it; False if they are refused, and it may be for one of them alone."""
         name, started = self.exporter.name, time.monotonic()
+        records = sum(header.records for header, _ in chunks)
         refused: list[Refused] = []
         accepted = Accepted(0, 0)
         try:
-            accepted = await self._in_thread(partial(self.exporter.send, chunks))
+            with span("export", kind=SpanKind.CLIENT, exporter=name, records=records, bytes=end - offset):
+                accepted = await self._in_thread(partial(self.exporter.send, chunks))
         except Rejected as error:
             if len(chunks) > 1:
                 return False
@@ -70,7 +75,6 @@ class StreamLane(Lane):
             events.ExportRejected(name, unsent.segment.id, refused[0].records, refused[0].reason).emit()
             return True
         self._succeeded()
-        records = sum(header.records for header, _ in chunks)
         events.Streamed(name, accepted.requests, records, accepted.bytes, time.monotonic() - started).emit()
         if accepted.refused:
             events.ExportPartial(name, accepted.refused).emit()

@@ -11,12 +11,12 @@ import shutil
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import prometheus_client as prometheus
 from prometheus_client import multiprocess, values
@@ -34,6 +34,8 @@ class Metric:
     """A row of the table: what is measured, under which name, split by which labels."""
 
     kind = "untyped"
+    moved = False  # by this process
+    _bound: Any
 
     def __init__(self, name: str, documentation: str, *labels: str) -> None:
         self.name, self.documentation, self.labels = name, documentation, labels
@@ -42,6 +44,12 @@ class Metric:
 
     def bind(self, registry: prometheus.CollectorRegistry) -> None:
         raise NotImplementedError
+
+    def samples(self) -> Iterator[tuple[str, dict[str, str], float]]:
+        """What this process alone has measured: sample name, labels, value."""
+        for family in self._bound.collect():
+            for sample in family.samples:
+                yield sample.name, sample.labels, sample.value
 
 
 class Counter(Metric):
@@ -53,6 +61,7 @@ class Counter(Metric):
         self._bound = prometheus.Counter(self.name, self.documentation, self.labels, registry=registry)
 
     def add(self, amount: float = 1, **labels: str) -> None:
+        self.moved = True
         _child(self._bound, labels).inc(amount)
 
 
@@ -67,6 +76,7 @@ class Gauge(Metric):
         )
 
     def set(self, value: float, **labels: str) -> None:
+        self.moved = True
         _child(self._bound, labels).set(value)
 
 
@@ -81,6 +91,7 @@ class Histogram(Metric):
         )
 
     def observe(self, value: float, **labels: str) -> None:
+        self.moved = True
         _child(self._bound, labels).observe(value)
 
 
@@ -152,6 +163,8 @@ SWEPT_BYTES = Counter("sluicegate_swept_bytes_total", "Bytes of objects deleted.
 RETENTION_KEPT = Gauge(
     "sluicegate_retention_kept", "1 while the bucket's lifecycle rules keep the retention classes, else 0.", "exporter"
 )
+
+OWN_TELEMETRY_ERRORS = Counter("sluicegate_own_telemetry_errors_total", "Failures to send own telemetry by OTLP.")
 
 PROCESS_RESTARTS = Counter("sluicegate_process_restarts_total", "Processes of the gate restarted.", "process")
 POLICY_RELOADS = Counter("sluicegate_policy_reloads_total", "Policy reloads by outcome.", "outcome")

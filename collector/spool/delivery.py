@@ -88,7 +88,7 @@ class Deliveries:
                 (segment.id, exporter, offset),
             )
             connection.executemany(
-                "INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO refused SELECT id, ?2, ?3, ?4, ?5, ?6, ?7 FROM segment WHERE id = ?1",
                 [(segment.id, exporter, r.offset, r.origin, r.records, r.bytes, r.reason) for r in refused],
             )
             if unsent.sealed and offset >= segment.bytes:

@@ -31,11 +31,9 @@ class TlsClientOptions(Settings):
         return self
 
 
-class OtlpDestination(DestinationOptions):
-    """Sends what is committed, within a second, by OTLP."""
+class OtlpClientOptions(Settings):
+    """How an OTLP server is reached."""
 
-    type: Literal["otlp"] = "otlp"
-    """The kind of destination."""
     endpoint: Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")]
     """Where it is, such as `http://collector:4317`; `https` for TLS. For HTTP the base, to which `/v1/logs`,
     `/v1/traces` and `/v1/metrics` are added: `https://loki:3100/otlp`."""
@@ -46,29 +44,40 @@ class OtlpDestination(DestinationOptions):
     this file."""
     tls: TlsClientOptions = TlsClientOptions()
     """For endpoints with `https`."""
-    compression: Literal["gzip", "zstd", "none"] = "gzip"
-    """`zstd` is for HTTP, and for servers that take it: the Collector does."""
     timeout: Annotated[Duration, Field(ge=timedelta(milliseconds=100))] = timedelta(seconds=10)
     """How long to wait for an answer."""
+
+    @model_validator(mode="after")
+    def _endpoint_fits(self) -> Self:
+        endpoint = self.endpoint or "https:"  # own telemetry may leave it to the environment
+        if self.protocol == "grpc" and urlsplit(endpoint).path.strip("/"):
+            refuse((("endpoint",), "has a path, and gRPC has none; remove it, or set `protocol: http/protobuf`"))
+        if self.tls != TlsClientOptions() and not endpoint.startswith("https:"):
+            refuse((("tls",), "is of no use without TLS; write `https://` in endpoint, or remove it"))
+        try:
+            port = urlsplit(endpoint).port
+        except ValueError:
+            port = 0
+        if port == 0:
+            refuse((("endpoint",), "has no such port; write one from 1 to 65535"))
+        return self
+
+
+class OtlpDestination(OtlpClientOptions, DestinationOptions):
+    """Sends what is committed, within a second, by OTLP."""
+
+    type: Literal["otlp"] = "otlp"
+    """The kind of destination."""
+    compression: Literal["gzip", "zstd", "none"] = "gzip"
+    """`zstd` is for HTTP, and for servers that take it: the Collector does."""
     request_bytes: Annotated[ByteSize, Field(ge=64 << 10, le=32 << 20)] = 1 << 20
     """About how large requests are made, before compression. Most servers take up to 4 MiB. A single record may be
     more."""
 
     @model_validator(mode="after")
-    def _fits_the_protocol(self) -> Self:
-        if self.protocol == "grpc":
-            if urlsplit(self.endpoint).path.strip("/"):
-                refuse((("endpoint",), "has a path, and gRPC has none; remove it, or set `protocol: http/protobuf`"))
-            if self.compression == "zstd":
-                refuse((("compression",), "is zstd, which gRPC does not know; write gzip, or set `protocol`"))
-        if self.tls != TlsClientOptions() and not self.endpoint.startswith("https:"):
-            refuse((("tls",), "is of no use without TLS; write `https://` in endpoint, or remove it"))
-        try:
-            port = urlsplit(self.endpoint).port
-        except ValueError:
-            port = 0
-        if port == 0:
-            refuse((("endpoint",), "has no such port; write one from 1 to 65535"))
+    def _compression_fits(self) -> Self:
+        if self.protocol == "grpc" and self.compression == "zstd":
+            refuse((("compression",), "is zstd, which gRPC does not know; write gzip, or set `protocol`"))
         return self
 
     @property

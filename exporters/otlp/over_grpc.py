@@ -42,7 +42,7 @@ class GrpcWay:
         host, port = options.address
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         if options.endpoint.startswith("https:"):
-            self._channel = grpc.secure_channel(target, _credentials(options.tls), settings, compression)
+            self._channel = grpc.secure_channel(target, credentials(options.tls), settings, compression)
         else:
             self._channel = grpc.insecure_channel(target, settings, compression)
         self._calls: dict[str, Any] = {signal: self._channel.unary_unary(method) for signal, method in _METHODS.items()}
@@ -60,12 +60,14 @@ class GrpcWay:
         self._channel.close()
 
 
-def _credentials(tls: TlsClientOptions) -> grpc.ChannelCredentials:
-    return grpc.ssl_channel_credentials(
+def credentials(tls: TlsClientOptions) -> grpc.ChannelCredentials:
+    """Who we are and whom we trust. Raises OSError."""
+    made: grpc.ChannelCredentials = grpc.ssl_channel_credentials(
         root_certificates=tls.ca_file.read_bytes() if tls.ca_file else None,
         private_key=tls.key.read_bytes() if tls.key else None,
         certificate_chain=tls.certificate.read_bytes() if tls.certificate else None,
     )
+    return made
 
 
 def _asked(error: grpc.RpcError) -> float | None:

@@ -167,7 +167,8 @@ def test_home(uid: int, env: dict[str, str], wanted: Path, monkeypatch: pytest.M
         (
             SOURCES
             + "exporters: {tempo: {type: 'null', signals: [traces]}, s3: {type: s3, bucket: b, signals: [metrics]}}\n",
-            "gate.yaml:1: sources.app: reads logs, and no exporter takes them; add `logs` to the signals of one",
+            "gate.yaml:1: sources.app: brings logs, and no exporter takes them; add `logs` to the signals of one, "
+            "which may be of type null",
         ),
         (
             "sources:\n  a: {type: stdin}\n  b: {type: stdin}",
