@@ -148,7 +148,8 @@ class _Both:
 
     def triggered(self, message: bytes) -> list[int]:
         """Where in a message of protobuf something may be personal: ends of reports, sorted."""
-        return list(range(1, len(message) + 1))
+        seen = self.enforced.triggered(message)
+        return seen if self.observed is None else sorted({*seen, *self.observed.triggered(message)})
 
 
 class _Engine:
@@ -179,6 +180,9 @@ class _Engine:
         if not ended and clean is not body and not _last_went(body, quarantined):
             clean = clean[:-1]
         return Scrubbed(clean, counts, tuple(quarantined), len(doubtful))
+
+    def triggered(self, message: bytes) -> list[int]:
+        return self._plan.wire.scan(message)
 
     def explain(self, line: bytes) -> list[Explained]:
         """What is found in one record, by which rule and tier, as if it came alone. Offsets are into the record."""

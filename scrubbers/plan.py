@@ -17,10 +17,11 @@ import hyperscan
 
 from scrubbers.actions import Action, Canonical, Replacer, label, own_tokens, replacer, token, tokens
 from scrubbers.detectors import DETECTORS
-from scrubbers.detectors.detector import Confidence, Find, Span, Trigger, never
+from scrubbers.detectors.detector import GUARD, Confidence, Find, Span, Trigger, never
 from scrubbers.emission import emit
 from scrubbers.encodings import BASE64_INTRODUCER, INTRODUCERS
 from scrubbers.matching import Budget, Matcher, Unscrubbable
+from scrubbers.otlp.trigger import WireTrigger, in_number
 from scrubbers.own_patterns import OwnPattern
 from scrubbers.paths import Names
 from scrubbers.policy import Allow, DenyRule, PatternRule, Policy
@@ -159,10 +160,10 @@ class Plan:
         self.owns = range(first, len(self.finders))
         """What is seen where a pattern of the policy may find something: `own`, in this order."""
         assert len(self.finders) < KEY
-        joined = [(_GUARD + BASE64_INTRODUCER, BASE64, False)]
+        joined = [(GUARD + BASE64_INTRODUCER, BASE64, False)]
         if guarded:
             shapes = sorted({trigger.expression for trigger, _ in guarded})
-            joined.append((_GUARD + b"(?:" + b"|".join(shapes) + b")", GUARDED, False))
+            joined.append((GUARD + b"(?:" + b"|".join(shapes) + b")", GUARDED, False))
         apart: list[list[_Expression]] = [joined]
         for introducer in INTRODUCERS:
             watching = (introducer, INTRODUCER, False)
@@ -184,6 +185,10 @@ class Plan:
         plain, beyond = ([each for each in literals if _needs_more(each) is more] for more in (False, True))
         beyond += [group.pop() for group in apart if _needs_more(group[0])]
         groups = [each for each in (plain, *apart, expressions) if each]
+        instead = {trigger.expression: trigger.wire for trigger, _ in watched if trigger.wire}
+        numbers = bool(expressions) or any(in_number(value) for rule in policy.deny for value in rule.values)
+        self.wire = WireTrigger([*groups, beyond], instead, _compiled, numbers=numbers, key=KEY)
+        """Sees the same in messages of protobuf."""
         together = _database([each for group in (*groups, beyond) for each in group])
         return [_database(group) for group in groups], _database(beyond) if beyond else None, together
 
@@ -362,7 +367,6 @@ def _shortest(spellings: Iterable[bytes]) -> list[bytes]:
     return sorted(each for each in known if not any(each[at:] in known for at in range(1, len(each))))
 
 
-_GUARD = b"(?:^|[^0-9A-Za-z])"
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _PARTIAL = (Action.MASK.value, Action.TRUNCATE.value)
 _MOST_ASKED = 4096
@@ -384,6 +388,11 @@ def _needs_more(expression: _Expression) -> bool:
 def _scan(database: hyperscan.Database) -> _Scan:
     scratch = hyperscan.Scratch(database)
     return lambda text, report: database.scan(text, report, 0, None, scratch)
+
+
+def _compiled(expressions: list[_Expression]) -> "Callable[[], _Scan]":
+    database = _database(expressions)
+    return lambda: _scan(database)
 
 
 def _no_scan(_text: bytes, _report: _Report) -> None:

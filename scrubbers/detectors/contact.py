@@ -61,7 +61,7 @@ DETECTORS = (
     Detector(
         name="email",
         about="E-mail addresses, internationalised ones too.",
-        triggers=(Trigger(b"@", _email, Confidence.CHECKSUM),),
+        triggers=(Trigger(b"@", _email, Confidence.CHECKSUM, wire=rb"@[A-Za-z0-9\x80-\xff-]+\."),),
         unmistakable=True,
         must=("x@y.io", "anna.smith+news@mail.example.co.uk", "jörg@müller.example", "<bob@example.com>"),
         must_not=("git@github", "icon@2x.png", "@property", "user@", "root@localhost", "user@1000.service"),

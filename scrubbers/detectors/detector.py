@@ -36,6 +36,7 @@ class Trigger:
       costs one pass over the block, as long as it stays small: blur classes rather than write alternatives out. It does
       not tell which of them reported; `tail` tells whom to ask: what the last six bytes up to the report's end (or
       fewer) look like, in the syntax of `re`, and as FOLD blurs them.
+    `wire`: a narrower expression for messages of protobuf, where a single sign is seen in ids and times.
     """
 
     expression: bytes
@@ -44,6 +45,7 @@ class Trigger:
     guarded: bool = False
     caseless: bool = False
     tail: bytes = b""
+    wire: bytes = b""
 
 
 TAIL = 6  # bytes
@@ -60,6 +62,10 @@ FOLD = bytes(
 
 DIGITS = b"0123456789"
 UPPER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+GUARD = b"(?:^|[^0-9A-Za-z])"
+GUARD_OR_ESCAPE = GUARD[:-1] + b"|[bfnrt])"
+"""Left guards in Hyperscan's syntax; the second one stands for LEFT where an expression stands apart."""
 
 GROUPS_OF_THREE = rb"[0-9][0-9][0-9][) .-][0-9 .-][0-9][0-9-][0-9 .-][0-9 .-]"
 """Three digits, then more digits in groups: nine bytes, blurred so that one chain serves several number plans."""

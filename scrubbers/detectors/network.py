@@ -4,7 +4,7 @@ import re
 import socket
 
 from scrubbers.detectors.context import after, signed
-from scrubbers.detectors.detector import LEFT, RIGHT, Confidence, Detector, Span, Trigger, alnum
+from scrubbers.detectors.detector import GUARD_OR_ESCAPE, LEFT, RIGHT, Confidence, Detector, Span, Trigger, alnum
 
 
 def _ipv4(text: bytes, end: int) -> Span | None:
@@ -26,6 +26,13 @@ _IPV4 = re.compile(
     + RIGHT
     + rb"(?!\.[0-9])"
 ).match
+
+
+# None of x.0.0.0: they are versions, and common.
+_CORE = (
+    rb"(?:[1-9]|1[1-9]|[2-9][0-9]|1[013-9][0-9]|12[0-68-9]|2[0-5][0-9])\."
+    rb"(?:[1-9][0-9]{0,2}\.[0-9]{1,3}\.[0-9]|0\.(?:[1-9][0-9]{0,2}\.[0-9]|0\.[1-9]))"
+)
 
 
 def _ipv6(text: bytes, end: int) -> Span | None:
@@ -94,9 +101,10 @@ DETECTORS = (
         about="Public IPv4 addresses; private, loopback, link-local and multicast ones are infrastructure.",
         triggers=(
             Trigger(
-                rb"(?:^|[^0-9A-Za-z]|[bfnrt])(?:[1-9]|1[1-9]|[2-9][0-9]|1[013-9][0-9]|12[0-68-9]|2[0-5][0-9])"
-                rb"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
+                GUARD_OR_ESCAPE + _CORE,
                 _ipv4,
+                # A digit before it may be the length of the string that it begins.
+                wire=rb"(?:^|[^0-9])" + _CORE + rb"|[\x0a\x12\x1a\x22*:b\x80-\xff][0-9][1-9][0-9.]{1,3}\.[0-9]",
             ),
         ),
         documented=_is_documentation,
