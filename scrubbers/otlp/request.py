@@ -2,17 +2,21 @@
 clean around it is passed through as bytes; only the lengths that enclose a change are written anew.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from scrubbers.matching import Unscrubbable
 from scrubbers.otlp.schema import REQUESTS, Kind, Message
-from scrubbers.otlp.values import Attribute, Reader, Value, attribute_back, quoted, text_back, text_line, value_back
-from scrubbers.otlp.wire import BYTES, VARINT, Malformed, encoded, fields, varint
+from scrubbers.otlp.sites import Site, Text, Unknown, attribute, value
+from scrubbers.otlp.values import text_line
+from scrubbers.otlp.wire import BYTES, FIXED32, FIXED64, VARINT, Malformed, encoded, fields, skipped, varint
 from scrubbers.outcome import Quarantined, Scrubbed
 
-Scrub = Callable[[bytes], Scrubbed]
+Scrub: TypeAlias = Callable[[bytes], Scrubbed]
+Edit: TypeAlias = tuple[int, int, bytes]
 
 
 @dataclass(slots=True)
@@ -30,330 +34,301 @@ def scrub(body: bytes, signal: str, parts: Sequence[Part]) -> Scrubbed:
     """A request without personal data. Raises Malformed."""
     if not any(part.hits for part in parts):
         return Scrubbed(body, {})
-    walk = _Walk(body, parts)
+    walk = _Walk(body, [hit for part in parts for hit in part.hits])
     walk.request(REQUESTS[signal])
-    return walk.scrubbed()
+    return _Result(body, parts, walk).scrubbed()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Frame:
-    """A message whose length may change: where that is written, where the message begins and ends."""
+    """A message in the request: the field that it is, from `start`, where its length is written, where it begins and
+    ends. `unit`: the record or the group of records that it belongs to, which passes as a whole or not at all.
+    """
 
+    message: Message
     parent: "_Frame | None"
+    start: int
     length_at: int
     at: int
     end: int
+    unit: "_Frame"
     growth: int = 0
-
-
-@dataclass(slots=True)
-class _Owner:
-    """A message with attributes, and a count of those that were dropped. `count`: where the last one stands."""
-
-    frame: _Frame
-    field: int | None
-    behind: int = 0  # the last attribute
-    count: tuple[int, int, int] | None = None  # begins, ends, is
-    dropped: int = 0
-
-
-@dataclass(slots=True)
-class _Unit:
-    """A record, or a group of records with what they share: it passes as a whole or not at all."""
-
-    parent: "_Unit | None"
-    frame: _Frame | None  # in which it stands
-    start: int
-    end: int
-    first: int
-    last: int = 0  # records
-    reason: str | None = None
-
-
-@dataclass(slots=True)
-class _Site:
-    """A text, an attribute or a value in which there may be something personal: its lines, and how they come back.
-
-    `back` gets the first line as it became, and whether another one changed: what the message holds instead, or None
-    if the field goes.
-    """
-
-    unit: _Unit
-    frame: _Frame  # in which the field stands
-    start: int  # of the field,
-    length_at: int  # of its length
-    end: int  # and its end
-    part: int
-    lines: list[bytes]
-    back: Callable[[bytes, bool], bytes | None]
-    owner: _Owner | None = None
+    dropped: int = 0  # attributes
+    first: int = 0  # of a unit: its records
+    last: int = 0
+    reason: str | None = None  # of a unit: why it cannot be made clean
+    same: "list[_Frame] | None" = None  # all parts of a message that comes in parts
 
 
 class _Walk:
-    """One walk over a request, and what it found."""
+    """Goes through a request as far as the trigger saw something, and gathers what is to be looked at."""
 
-    def __init__(self, body: bytes, parts: Sequence[Part]) -> None:
+    def __init__(self, body: bytes, hits: list[int]) -> None:
         self._body = body
-        self._parts = parts
-        self._part = 0
-        self._hits = [*(hit for part in parts for hit in part.hits), len(body) + 1]
+        self._hits = [*hits, len(body) + 1]
         self._hit = 0
         self._records = 0
-        self._units: list[_Unit] = []
-        self._sites: list[_Site] = []
-        self._frames: list[_Frame] = []
-        self._owners: list[_Owner] = []
+        self.frames: list[_Frame] = []  # outer ones before inner ones
+        self.sites: list[tuple[Site, _Frame, int]] = []
+        """For each line: the site, the message that it is a field of, and which line it is that comes back."""
+        self.lines: list[bytes] = []
 
     def request(self, message: Message) -> None:
-        """Raises Malformed if its structure down to the records is no valid one."""
-        frame = _Frame(None, 0, 0, len(self._body))
-        for number, wire, start, at, stop in fields(self._body, 0, len(self._body)):
-            while self._parts[self._part].end <= start:
-                self._part += 1
-            kind, inner = message.fields.get(number, (None, None)) if wire == BYTES else (None, None)
-            unit = _Unit(None, frame, start, stop, self._records)
-            if kind is Kind.GROUP and inner is not None:
-                self._group(inner, _Frame(frame, self._length_at(start), at, stop), unit)
-            elif wire == BYTES and self._seen(at, stop):
-                self._units.append(unit)
-                self._unknown(unit, frame, start, at, stop)
+        """Raises Malformed if the structure of the request down to its records is no valid one."""
+        frame = _Frame(message, None, 0, 0, 0, len(self._body), None)  # type: ignore[arg-type]
+        frame.unit = frame
+        self.frames.append(frame)
+        self._fields(frame)
+        frame.last = self._records
 
-    # Walking
-
-    def _seen(self, at: int, stop: int) -> bool:
-        """Whether the trigger reported something that lies there. Asked for places in their order."""
-        hits, hit = self._hits, self._hit
-        while hits[hit] <= at:
-            hit += 1
-        self._hit = hit
-        return hits[hit] <= stop
-
-    def _length_at(self, start: int) -> int:
-        """Where the length of the field of bytes is that begins there."""
-        while self._body[start] >= 0x80:
-            start += 1
-        return start + 1
-
-    def _group(self, message: Message, frame: _Frame, unit: _Unit) -> None:
-        self._frames.append(frame)
-        self._units.append(unit)
-        for number, wire, start, at, stop in fields(self._body, frame.at, frame.end):
-            kind, inner = message.fields.get(number, (None, None)) if wire == BYTES else (None, None)
-            if kind is Kind.RECORD and inner is not None:
-                if self._seen(at, stop):
-                    record = _Unit(unit, frame, start, stop, self._records, self._records + 1)
-                    self._units.append(record)
-                    self._guarded(record, inner, _Frame(frame, self._length_at(start), at, stop))
-                self._records += 1
-            elif kind is Kind.GROUP and inner is not None:
-                below = _Unit(unit, frame, start, stop, self._records)
-                self._group(inner, _Frame(frame, self._length_at(start), at, stop), below)
-            elif wire == BYTES and self._seen(at, stop):
-                self._field(kind, inner, unit, frame, None, start, at, stop)
-        unit.last = self._records
-
-    def _guarded(self, unit: _Unit, message: Message, frame: _Frame) -> None:
-        """The fields of a message, all of which is in doubt if any is: what fails, fails closed."""
-        try:
-            self._message(unit, message, frame)
-        except Unscrubbable as reason:
-            unit.reason = unit.reason or str(reason)
-        except Malformed:
-            unit.reason = unit.reason or "malformed"
-        except Exception:
-            unit.reason = unit.reason or "internal error"
-
-    def _message(self, unit: _Unit, message: Message, frame: _Frame) -> None:
-        self._frames.append(frame)
-        owner = self._owner(message, frame)
-        for number, wire, start, at, stop in fields(self._body, frame.at, frame.end):
+    def _fields(self, frame: _Frame) -> None:
+        # The hot loop: locals, and the commonest forms of tags and lengths in line.
+        body, hits, end = self._body, self._hits, frame.end
+        record, always = frame.message.record, frame.message.always
+        at = frame.at
+        hit = hits[self._hit]
+        while at < end:
+            start = at
+            tag = body[at]
+            at += 1
+            if tag >= 0x80:
+                tag, at = varint(body, start, end)
+            wire = tag & 7
             if wire == BYTES:
-                kind, inner = message.fields.get(number, (None, None))
-                if kind is Kind.ATTRIBUTE and owner is not None:
-                    owner.behind = stop
-                if self._seen(at, stop):
-                    self._field(kind, inner, unit, frame, owner, start, at, stop)
-            elif owner is not None and number == owner.field and wire == VARINT:
-                owner.count = (start, stop, varint(self._body, at, stop)[0])
+                length_at = at
+                if at >= end:
+                    raise Malformed("a length is missing")
+                size = body[at]
+                at += 1
+                if size >= 0x80:
+                    if at < end and (more := body[at]) < 0x80:
+                        size += (more - 1) << 7
+                        at += 1
+                    else:
+                        size, at = varint(body, length_at, end)
+                stop = at + size
+                if stop > end:
+                    raise Malformed("a field reaches beyond its message")
+                if hit <= at:  # seen in a tag or a length
+                    hit = self._next(at)
+                if tag == record:
+                    if hit <= stop:
+                        self._record(frame, start, length_at, at, stop)
+                    self._records += 1
+                elif hit <= stop or tag in always:
+                    self._field(frame, tag, start, length_at, at, stop)
+                at = stop
+                if hit <= at:
+                    hit = self._next(at)
+                    if hit > end and not always:
+                        return  # the rest is clean
+            elif wire == VARINT:
+                while at < end and body[at] >= 0x80:
+                    at += 1
+                at += 1
+            elif wire == FIXED64:
+                at += 8
+            elif wire == FIXED32:
+                at += 4
+            else:
+                at = skipped(body, at, end, tag)
+            if at > end:
+                raise Malformed("a field reaches beyond its message")
+            if tag < 8:
+                raise Malformed("a field has no valid number")
 
-    def _owner(self, message: Message, frame: _Frame) -> _Owner | None:
-        if message.dropped is None:
-            return None
-        owner = _Owner(frame, message.dropped)
-        self._owners.append(owner)
-        return owner
+    def _next(self, at: int) -> int:
+        """The next hit behind a place."""
+        self._hit = bisect_right(self._hits, at, self._hit)
+        return self._hits[self._hit]
 
-    def _field(
-        self,
-        kind: Kind | None,
-        inner: Message | None,
-        unit: _Unit,
-        frame: _Frame,
-        owner: _Owner | None,
-        start: int,
-        at: int,
-        stop: int,
-    ) -> None:
-        """A field in which the trigger saw something."""
-        if kind is Kind.PART and inner is not None:
-            self._guarded(unit, inner, _Frame(frame, self._length_at(start), at, stop))
-        elif kind is Kind.NUMBERS or (kind is Kind.ID and stop - at in _ID_SIZES):
-            return
-        elif kind is None:
-            self._unknown(unit, frame, start, at, stop)
-        elif kind in (Kind.ATTRIBUTE, Kind.VALUE):
+    def _record(self, frame: _Frame, start: int, length_at: int, at: int, stop: int) -> None:
+        inner = frame.message.inner
+        assert inner is not None
+        record = _Frame(inner, frame, start, length_at, at, stop, frame)
+        record.unit = record
+        record.first, record.last = self._records, self._records + 1
+        self.frames.append(record)
+        self._guarded(record)
+
+    def _guarded(self, frame: _Frame) -> None:
+        """The fields of what passes as a whole or not at all: what fails, fails closed."""
+        try:
+            self._fields(frame)
+        except Malformed:
+            frame.unit.reason = "malformed"
+        except Exception:
+            frame.unit.reason = "internal error"
+
+    def _field(self, frame: _Frame, tag: int, start: int, length_at: int, at: int, stop: int) -> None:
+        """A field of bytes in which the trigger saw something, or that has records in it."""
+        kind, inner = frame.message.tags.get(tag, (None, None))
+        if kind is Kind.ATTRIBUTE or kind is Kind.VALUE:
+            read = attribute if kind is Kind.ATTRIBUTE else value
             try:
-                self._value(kind, unit, frame, owner, start, at, stop)
-            except Unscrubbable as reason:
-                unit.reason = unit.reason or str(reason)
+                site, hidden = read(self._body[at:stop], start, length_at, stop)
             except Malformed:
-                unit.reason = unit.reason or "malformed"
-        else:
-            lines = [text_line(self._body[at:stop])]
-            self._site(unit, frame, start, stop, lines, lambda line, _hidden: text_back(line))
+                frame.unit.reason = "malformed"
+            except Unscrubbable as reason:
+                frame.unit.reason = str(reason)
+            else:
+                main = self._look(site, frame)
+                for text in hidden:
+                    self.sites.append((site, frame, main))
+                    self.lines.append(text_line(text))
+        elif kind is Kind.TEXT or (kind is Kind.ID and stop - at not in _ID_SIZES):
+            self._look(Text(start, length_at, stop, self._body[at:stop]), frame)
+        elif kind is None:
+            self._look(Unknown(start, length_at, stop, self._body[at:stop]), frame)
+        elif inner is not None:
+            below = _Frame(inner, frame, start, length_at, at, stop, frame.unit)
+            self.frames.append(below)
+            if kind is Kind.GROUP:
+                below.unit = below
+                below.first = self._records
+                self._fields(below)
+                below.last = self._records
+            else:
+                if tag in frame.message.always:
+                    self._may_be_in_parts(below)
+                self._guarded(below)
 
-    def _value(
-        self, kind: Kind, unit: _Unit, frame: _Frame, owner: _Owner | None, start: int, at: int, stop: int
-    ) -> None:
-        reader = Reader()
-        raw = self._body[at:stop]
-        if kind is Kind.ATTRIBUTE:
-            attribute = reader.attribute(raw)
-            line = b"{" + quoted(attribute.key) + b":" + attribute.value.json + b"}\n"
-            back = _attribute_back(attribute, line)
-        else:
-            value = reader.value(raw)
-            line = b"[" + value.json + b"]\n"
-            back = _value_back(value, line)
-        self._site(unit, frame, start, stop, [line, *map(text_line, reader.hidden)], back, owner)
+    def _may_be_in_parts(self, frame: _Frame) -> None:
+        """A message of which there is one: if it stands there more than once, all together are that one."""
+        for other in reversed(self.frames[:-1]):
+            if other is frame.parent:
+                return
+            if other.parent is frame.parent and other.message is frame.message:
+                frame.same = other.same = other.same or [other]
+                frame.same.append(frame)
+                return
 
-    def _unknown(self, unit: _Unit, frame: _Frame, start: int, at: int, stop: int) -> None:
-        """A field that is not known: nothing can be done to it but to take it out."""
-        self._site(unit, frame, start, stop, [text_line(self._body[at:stop])], lambda _line, _hidden: None)
-
-    def _site(
-        self,
-        unit: _Unit,
-        frame: _Frame,
-        start: int,
-        stop: int,
-        lines: list[bytes],
-        back: Callable[[bytes, bool], bytes | None],
-        owner: _Owner | None = None,
-    ) -> None:
-        self._sites.append(_Site(unit, frame, start, self._length_at(start), stop, self._part, lines, back, owner))
-
-    # What becomes of it
-
-    def scrubbed(self) -> Scrubbed:
-        findings: Counter[tuple[str, str]] = Counter()
-        deep = 0
-        edits: list[tuple[int, int, bytes]] = []
-        changed: list[tuple[_Site, bytes, bool]] = []
-        for number, part in enumerate(self._parts):
-            sites = [site for site in self._sites if site.part == number]
-            block = b"".join([line for site in sites for line in site.lines])
-            if not block:
-                continue
-            scrubbed = part.scrub(block)
-            findings.update(scrubbed.findings)
-            deep += scrubbed.deep
-            if scrubbed.body is not block:
-                changed += _changed(sites, scrubbed)
-        out = self._out(edits)
-        for site, line, hidden in changed:
-            if not _is_out(site.unit):
-                self._edit(site, site.back(line, hidden), edits)
-        quarantined = tuple(Quarantined(index, out[index]) for index in sorted(out))
-        if not edits:
-            return Scrubbed(self._body, findings, quarantined, deep)
-        self._count_dropped(edits)
-        self._lengths(edits)
-        edits.sort(key=lambda edit: edit[:2])
-        return Scrubbed(_spliced(self._body, edits), findings, quarantined, deep)
-
-    def _out(self, edits: list[tuple[int, int, bytes]]) -> dict[int, str]:
-        """Take out what cannot be made clean; by record, why."""
-        out: dict[int, str] = {}
-        for unit in self._units:
-            if unit.reason is None or (unit.parent is not None and _is_out(unit.parent)):
-                continue
-            edits.append((unit.start, unit.end, b""))
-            if unit.frame is not None:
-                unit.frame.growth -= unit.end - unit.start
-            out.update(dict.fromkeys(range(unit.first, unit.last), unit.reason))
-        return out
-
-    def _edit(self, site: _Site, new: bytes | None, edits: list[tuple[int, int, bytes]]) -> None:
-        if new is None:
-            start, replacement = site.start, b""
-            if site.owner is not None:
-                site.owner.dropped += 1
-        else:
-            start, replacement = site.length_at, encoded(len(new)) + new
-        edits.append((start, site.end, replacement))
-        site.frame.growth += len(replacement) - (site.end - start)
-
-    def _count_dropped(self, edits: list[tuple[int, int, bytes]]) -> None:
-        for owner in self._owners:
-            if not owner.dropped or owner.field is None:
-                continue
-            start, end, count = owner.count or (owner.behind, owner.behind, 0)
-            number = encoded(owner.field << 3 | VARINT) + encoded(min(count + owner.dropped, 0xFFFF_FFFF))
-            edits.append((start, end, number))
-            owner.frame.growth += len(number) - (end - start)
-
-    def _lengths(self, edits: list[tuple[int, int, bytes]]) -> None:
-        """Write the lengths of what grew or shrank, from the inside out."""
-        for frame in reversed(self._frames):
-            if frame.growth and frame.parent is not None:
-                length = encoded(frame.end - frame.at + frame.growth)
-                edits.append((frame.length_at, frame.at, length))
-                frame.parent.growth += frame.growth + len(length) - (frame.at - frame.length_at)
+    def _look(self, site: Site, frame: _Frame) -> int:
+        number = len(self.lines)
+        self.sites.append((site, frame, number))
+        self.lines.append(site.line)
+        return number
 
 
 _ID_SIZES = (0, 8, 16)
 
 
-def _attribute_back(attribute: Attribute, before: bytes) -> Callable[[bytes, bool], bytes | None]:
-    return lambda line, hidden: attribute_back(attribute, before, line, hidden=hidden)
+class _Result:
+    """What becomes of a request."""
+
+    def __init__(self, body: bytes, parts: Sequence[Part], walk: _Walk) -> None:
+        self._body, self._parts, self._walk = body, parts, walk
+        self._edits: list[Edit] = []
+
+    def scrubbed(self) -> Scrubbed:
+        findings: Counter[tuple[str, str]] = Counter()
+        deep = first = 0
+        changed: dict[int, bytes] = {}
+        for part in self._parts:
+            last = bisect_left(self._walk.sites, part.end, first, key=_start)
+            if first < last:
+                block = b"\n".join(self._walk.lines[first:last])
+                scrubbed = part.scrub(block)
+                findings.update(scrubbed.findings)
+                deep += scrubbed.deep
+                if scrubbed.body is not block:
+                    self._compare(first, last, scrubbed, changed)
+                first = last
+        out = self._take_out()
+        self._change(changed)
+        quarantined = tuple(Quarantined(index, out[index]) for index in sorted(out))
+        if not self._edits:
+            return Scrubbed(self._body, findings, quarantined, deep)
+        for frame in self._walk.frames:
+            if frame.dropped:
+                self._count_dropped(frame.same or [frame])
+        self._write_lengths()
+        self._edits.sort(key=_place)
+        return Scrubbed(_spliced(self._body, self._edits), findings, quarantined, deep)
+
+    def _compare(self, first: int, last: int, scrubbed: Scrubbed, changed: dict[int, bytes]) -> None:
+        """Tell the lines that changed, by number, and the units that have one that cannot be made clean."""
+        walk = self._walk
+        before, after = walk.lines[first:last], scrubbed.body.split(b"\n")
+        for each in scrubbed.quarantined:
+            unit = walk.sites[first + each.index][1].unit
+            unit.reason = unit.reason or each.reason
+            after.insert(each.index, before[each.index])
+        for number, (old, new) in enumerate(zip(before, after, strict=False), first):
+            if old != new:
+                changed[number] = new
+
+    def _take_out(self) -> dict[int, str]:
+        """Take out what cannot be made clean; by record, why."""
+        out: dict[int, str] = {}
+        for frame in self._walk.frames:
+            if frame.reason is not None and not (frame.parent and _is_out(frame.parent.unit)):
+                out.update(dict.fromkeys(range(frame.first, frame.last), frame.reason))
+                self._replace(frame.parent or frame, frame.start, frame.end, b"")
+        return out
+
+    def _change(self, changed: dict[int, bytes]) -> None:
+        walk = self._walk
+        hidden = {main for number in changed if (main := walk.sites[number][2]) != number}
+        for number in sorted(changed.keys() | hidden) if hidden else changed:
+            site, frame, main = walk.sites[number]
+            if number != main or _is_out(frame.unit):
+                continue
+            new = site.back(changed.get(number, site.line), hidden=number in hidden)
+            if new is not None:
+                self._replace(frame, site.length_at, site.end, encoded(len(new)) + new)
+                continue
+            self._replace(frame, site.start, site.end, b"")
+            if frame.message.dropped is not None and not isinstance(site, Text):
+                frame.dropped += 1
+
+    def _replace(self, frame: _Frame, start: int, end: int, new: bytes) -> None:
+        self._edits.append((start, end, new))
+        frame.growth += len(new) - (end - start)
+
+    def _count_dropped(self, frames: Sequence[_Frame]) -> None:
+        """Write how many attributes a message lost, all parts of it together."""
+        counts = frames[0].message.dropped or 0
+        attributes = frames[0].message.attributes
+        dropped = sum(frame.dropped for frame in frames)
+        where, start, end, known, so_far = frames[0], 0, 0, False, 0
+        for frame in frames:
+            frame.dropped = 0
+            for number, wire, begins, at, ends in fields(self._body, frame.at, frame.end):
+                if number == counts and wire == VARINT:
+                    where, start, end, known = frame, begins, ends, True
+                    so_far = varint(self._body, at, ends)[0]
+                elif number == attributes and wire == BYTES and not known:
+                    where, start, end = frame, ends, ends
+        count = min(dropped + so_far, 0xFFFF_FFFF)
+        self._replace(where, start, end, encoded(counts << 3 | VARINT) + encoded(count))
+
+    def _write_lengths(self) -> None:
+        """Write the lengths of what grew or shrank, from the inside out."""
+        for frame in reversed(self._walk.frames):
+            if frame.growth and frame.parent is not None:
+                length = encoded(frame.end - frame.at + frame.growth)
+                frame.parent.growth += frame.growth
+                self._replace(frame.parent, frame.length_at, frame.at, length)
 
 
-def _value_back(value: Value, before: bytes) -> Callable[[bytes, bool], bytes]:
-    return lambda line, hidden: value_back(value, before, line, hidden=hidden)
+def _start(entry: tuple[Site, _Frame, int]) -> int:
+    return entry[0].start
 
 
-def _is_out(unit: _Unit | None) -> bool:
+def _place(edit: Edit) -> tuple[int, int]:
+    return edit[:2]
+
+
+def _is_out(unit: _Frame | None) -> bool:
     while unit is not None:
         if unit.reason is not None:
             return True
-        unit = unit.parent
+        unit = unit.parent and unit.parent.unit
     return False
 
 
-def _changed(sites: Sequence[_Site], scrubbed: Scrubbed) -> list[tuple[_Site, bytes, bool]]:
-    """The sites of which a line changed, each with its first line and whether another one changed."""
-    out = {each.index: each.reason for each in scrubbed.quarantined}
-    left = iter(scrubbed.body.split(b"\n"))
-    changed: list[tuple[_Site, bytes, bool]] = []
-    index = 0
-    for site in sites:
-        lines: list[bytes] = []
-        for _ in site.lines:
-            reason = out.get(index)
-            if reason is not None:
-                site.unit.reason = site.unit.reason or reason
-            else:
-                lines.append(next(left))
-            index += 1
-        if site.unit.reason is None:
-            hidden = any(old[:-1] != new for old, new in zip(site.lines[1:], lines[1:], strict=True))
-            if hidden or lines[0] != site.lines[0][:-1]:
-                changed.append((site, lines[0], hidden))
-    return changed
-
-
-def _spliced(body: bytes, edits: Sequence[tuple[int, int, bytes]]) -> bytes:
+def _spliced(body: bytes, edits: Sequence[Edit]) -> bytes:
     parts: list[bytes] = []
     reached = 0
     for start, end, replacement in edits:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal, TypeAlias
 
+from scrubbers.otlp.wire import BYTES
+
 Signal: TypeAlias = Literal["logs", "traces", "metrics"]
 
 
@@ -24,7 +26,7 @@ class Kind(IntEnum):
     RECORD = 7  # a span, a log record, a data point
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Message:
     """`fields`: by number. `dropped`: the number of the field that counts the attributes that were dropped, if any.
 
@@ -35,6 +37,25 @@ class Message:
     fields: "dict[int, tuple[Kind, Message | None]]" = field(default_factory=dict)
     dropped: int | None = None
     times: tuple[int, ...] = ()
+    # The same by tag, as the walk over a request asks for it:
+    tags: "dict[int, tuple[Kind, Message | None]]" = field(init=False)
+    record: int = field(init=False, default=-1)  # the tag of records, and what they are
+    inner: "Message | None" = field(init=False, default=None)
+    attributes: int | None = field(init=False, default=None)  # the number of their field
+    always: frozenset[int] = field(init=False)  # tags of what is looked into in any case
+
+    def __post_init__(self) -> None:
+        self.attributes = next((number for number, (kind, _) in self.fields.items() if kind is Kind.ATTRIBUTE), None)
+        self.tags = {number << 3 | BYTES: what for number, what in self.fields.items()}
+        for tag, (kind, inner) in self.tags.items():
+            if kind is Kind.RECORD:
+                self.record, self.inner = tag, inner
+        has_records = any(kind in (Kind.RECORD, Kind.GROUP) for kind, _ in self.tags.values())
+        self.always = frozenset(
+            tag
+            for tag, (kind, _) in self.tags.items()
+            if kind is Kind.GROUP or (kind is Kind.PART and has_records)  # it may come in parts
+        )
 
 
 def _message(name: str, *, dropped: int | None = None, times: tuple[int, ...] = (), **fields: object) -> Message:

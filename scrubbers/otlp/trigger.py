@@ -19,12 +19,10 @@ Scan: TypeAlias = Callable[[bytes, Report], None]
 Compile: TypeAlias = Callable[[list[Expression]], Callable[[], Scan]]
 """Makes a database, and gives what makes the scan of one thread."""
 
-# int_value and double_value that have twelve digits and more, as cards do.
-_LONG_NUMBERS = (
-    rb"\x18[\x80-\xff]{5}",
-    rb"\x21[\x00-\xff]{6}(?:[\x30-\xff][\x42\xc2]|[\x00-\x4f][\x43\xc3])",
-)
-_ANY_NUMBERS = (rb"[\x10\x18][\x00-\xff]", rb"\x21[\x00-\xff]{8}")
+# int_value and double_value that have twelve digits and more, as cards do; or any numbers and words.
+_LONG_INT = rb"\x18[\x80-\xff]{5}"
+_LONG_DOUBLE = rb"\x21[\x00-\xff]{6}(?:[\x30-\xff][\x42\xc2]|[\x00-\x4f][\x43\xc3])"
+_ANY_WORD, _ANY_DOUBLE = rb"[\x10\x18][\x00-\xff]", rb"\x21[\x00-\xff]{8}"
 _IN_NUMBER = re.compile(r"[-+.0-9e]+|t?r?u?e?|f?a?l?s?e?|n?u?l?l?|n?a?n?|i?n?f?i?n?i?t?y?", re.IGNORECASE).fullmatch
 # What a personal key's name is not followed by: the name goes on, and no field begins so behind a string.
 _GOES_ON = frozenset(b"._cdfgklnostvwCDFGKLNOSTVW3467")
@@ -53,7 +51,7 @@ class WireTrigger:
         key: int,
     ) -> None:
         self._groups, self._instead, self._compile, self._key = groups, instead, compile_, key
-        self._numbers = _ANY_NUMBERS if numbers else _LONG_NUMBERS
+        self._numbers = (_ANY_WORD, _ANY_DOUBLE) if numbers else (_LONG_INT, _LONG_DOUBLE)
         self._making = threading.Lock()
         self._made: list[list[Callable[[], Scan]]] = []
         self._local = threading.local()
@@ -88,8 +86,8 @@ class WireTrigger:
         return mine
 
     def _make(self) -> list[list[Callable[[], Scan]]]:
-        joined: list[Expression] = [(number, 0, False) for number in self._numbers]
-        groups = [joined]
+        joined, double = ([(number, 0, False)] for number in self._numbers)
+        groups = [joined, double]
         for group in self._groups:
             apart: list[Expression] = []
             for expression, what, caseless in group:

@@ -22,7 +22,9 @@ Tree: TypeAlias = Any
 """JSON as Python has it; but an object is an `_Object`, and a number a tuple of its text, so that both stay exact."""
 
 MAX_DEPTH = 64  # of values in values
-_SPECIAL = re.compile(rb"[\x00-\x1f\"\\]")
+_special = re.compile(rb"[\x00-\x1f\"\\]")
+SPECIAL = _special.search
+"""Whether there is something in a text that JSON escapes."""
 _SHORT = {b"\b": b"\\b", b"\f": b"\\f", b"\n": b"\\n", b"\r": b"\\r", b"\t": b"\\t", b'"': b'\\"', b"\\": b"\\\\"}
 _double = struct.Struct("<d")
 
@@ -33,16 +35,16 @@ def _escape(found: "re.Match[bytes]") -> bytes:
 
 def quoted(text: bytes) -> bytes:
     """A string of JSON."""
-    return b'"' + (_SPECIAL.sub(_escape, text) if _SPECIAL.search(text) else text) + b'"'
+    return b'"' + (_special.sub(_escape, text) if SPECIAL(text) else text) + b'"'
 
 
 def text_line(text: bytes) -> bytes:
-    """The line of a text by itself."""
-    return b"[" + quoted(text) + b"]\n"
+    """The line of a text by itself, without a newline, as all of them here."""
+    return b"[" + quoted(text) + b"]"
 
 
 def text_back(line: bytes) -> bytes:
-    """The text that a line says, without its newline."""
+    """The text that a line says."""
     if b"\\" not in line:
         return line[2:-2]
     return _bytes(_tree(line)[0])
@@ -90,12 +92,13 @@ class Value:
 
 @dataclass(slots=True)
 class Attribute:
-    """A KeyValue."""
+    """A KeyValue. `absent`: it has no value, not even an empty one."""
 
     raw: bytes
     key: bytes
     value: Value
     unknown: list[bytes]
+    absent: bool = False
 
 
 class Reader:
@@ -120,7 +123,7 @@ class Reader:
                 unknown.append(self._unknown(raw, wire, start, at, stop))
         # Parts of one message, wherever they stand, are one message.
         value = self.value(values[0] if len(values) == 1 else b"".join(values), depth + 1)
-        return Attribute(raw, key, value, unknown)
+        return Attribute(raw, key, value, unknown, absent=not values)
 
     def value(self, raw: bytes, depth: int = 0) -> Value:
         """Raises Malformed, Unscrubbable."""
@@ -248,6 +251,8 @@ def _attribute(attribute: Attribute, old: tuple[str, Tree], new: tuple[str, Tree
         return attribute.raw
     unknown = b"" if hidden else b"".join(attribute.unknown)
     value = _value(attribute.value, old[1], new[1], hidden=hidden)
+    if attribute.absent and new[1] is None:
+        return _field(b"\x0a", _bytes(new[0])) + unknown
     return _field(b"\x0a", _bytes(new[0])) + _field(b"\x12", value) + unknown
 
 
