@@ -166,12 +166,18 @@ def test_a_changed_byte_anywhere_is_found_and_the_others_are_read(store: Store) 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(data=st.data())
 def test_no_change_of_one_byte_passes(store: Store, seal: bool, data: st.DataObject) -> None:
+    """zstd has a few bits that mean nothing to it: changed, they change nothing."""
     shutil.rmtree(store.path, ignore_errors=True)
     path = store.put(chunk([NOON, NOON + 1]), chunk([NOON + 2]), seal=seal)
     content = bytearray(path.read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content)
-    assert isinstance(store.failure(), NotGenuine | KeyNeeded if seal else Damaged)
+    reader = store.reader()
+    lines = b"".join(block for _, block in reader.read(Query()))
+    if reader.failures or seal:
+        assert isinstance(store.failure(), NotGenuine | KeyNeeded if seal else Damaged)
+    else:
+        assert lines == line(NOON) + line(NOON + 1) + line(NOON + 2)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)

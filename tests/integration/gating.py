@@ -247,9 +247,9 @@ class Gate:
         listed = self.command("quarantine", "list").splitlines()[1:]
         return [self.command("quarantine", "show", line.split(None, 1)[0].decode()) for line in listed]
 
-    def command(self, *arguments: str) -> bytes:
-        config = ["--config", str(self.folder / "gate.yaml")]
-        return subprocess.run([COMMAND, *arguments, *config], capture_output=True, check=True).stdout
+    def command(self, *arguments: str, config: bool = True) -> bytes:
+        named = ["--config", str(self.folder / "gate.yaml")] if config else []
+        return subprocess.run([COMMAND, *arguments, *named], capture_output=True, check=True).stdout
 
     def conserved(self, stored: list[bytes] | None = None) -> None:
         """Each record of the inputs is in exactly one place, once, and the ledger tells the same story.
