@@ -45,13 +45,14 @@ TICK = 0.01
 NUMBER = re.compile(rb'"n":"r([0-9]{9})x"')
 PLANTED = (b"canary@", b"4012888888881881", b"219-09-9999")
 _RECORDS = (
-    b'{"n":"r%09dx","level":"info","msg":"order shipped","took":1.10,"trace_id":"4bf92f3577b34da6a3ce929d0e0e4736",'
+    b'{"n":"r%09dx","level":"info","msg":"order shipped","took":1.10,"trace_id":"%032x",'
     b'"k8s":{"pod":"checkout-7d4b9c6f5-x2x9q","node":"ip-10-0-3-17"}}\n',
     b'{"n":"r%09dx","level":"info","user":{"id":17,"email":"canary@example.com"},"msg":"signed in from a new place",'
-    b'"request_id":"1f0c2d3e-7a6b-4c5d-8e9f-0a1b2c3d4e5f"}\n',
-    b'{"n":"r%09dx","level":"warn","msg":"card 4012888888881881 declined, ssn 219-09-9999 asked for","attempt":3}\n',
-    b'{"n":"r%09dx","level":"debug","msg":"cache miss, loading from store","sizes":[10482,99,7125],"ms":12.75}\n',
+    b'"trace_id":"%032x"}\n',
+    b'{"n":"r%09dx","level":"warn","msg":"card 4012888888881881 declined, ssn 219-09-9999 asked for","span":"%032x"}\n',
+    b'{"n":"r%09dx","level":"debug","msg":"cache miss","sizes":[10482,99,7125],"digest":"%032x"}\n',
 )
+_SCATTER = 0x9E3779B97F4A7C15F39CC0605CEDC835  # odd: numbers become what looks like random digits
 _FAULTS = (HEALTHY, HEALTHY, Fault(refuse=True), Fault(cut_after=40_000), Fault(delay=0.2), Fault(flip_at=20_000))
 
 
@@ -85,7 +86,10 @@ def write(folder: Path, rate: float, size: int, rotation: str, told: Any, stop: 
         due = int((time.monotonic() - began) * rate) - written
         while due > 0:
             which = rotations % FILES
-            lines = [_RECORDS[each % len(_RECORDS)] % each for each in range(number, number + 500)]
+            lines = [
+                _RECORDS[each % len(_RECORDS)] % (each, each * _SCATTER % (1 << 128))
+                for each in range(number, number + 500)
+            ]
             piece = b"".join(lines)
             files[which].write(piece)
             number, written, due = number + 500, written + len(piece), due - len(piece)
@@ -124,15 +128,7 @@ def crash(
     outcome = Outcome()
     began = time.monotonic()
     with Proxy(server.url) as proxy:
-        store = {
-            "type": "s3",
-            "bucket": bucket,
-            "endpoint_url": proxy.url,
-            "path_style": True,
-            "access_key_id": ACCESS_KEY,
-            "secret_access_key": SECRET_KEY,
-            "read_timeout": "5s",
-        }
+        store = s3_store(proxy.url, bucket)
         gate = Gate(
             folder,
             exporters={"archive": store},
@@ -145,7 +141,7 @@ def crash(
             telemetry={"listen": None, "log": {"level": "info", "format": "json"}},
         )
         gate.settings["sources"]["app"]["include"] = [str(gate.inputs / "*.log*")]
-        with _writing(gate.inputs, rate, size, rotation) as told:
+        with writing(gate.inputs, rate, size, rotation) as told:
             task = progress.add_task("kills", total=kills) if progress else None
             while outcome.kills < kills:
                 proxy.fault = rnd.choice(_FAULTS)
@@ -159,14 +155,27 @@ def crash(
         outcome.mb_per_s = outcome.bytes / seconds / 1e6
         proxy.fault = HEALTHY
         gate.finish(patience=3600.0)
-        _count(outcome, S3Options.model_validate({**store, "endpoint_url": server.url, "read_timeout": "60s"}))
-    outcome.ledger = _ledger(folder / "spool", outcome.written)
+        count_stored(outcome, S3Options.model_validate({**store, "endpoint_url": server.url, "read_timeout": "60s"}))
+    outcome.ledger = check_ledger(folder / "spool", outcome.written)
     outcome.seconds = time.monotonic() - began
     return outcome
 
 
+def s3_store(url: str, bucket: str) -> dict[str, Any]:
+    """The configuration of an exporter to a test server's bucket."""
+    return {
+        "type": "s3",
+        "bucket": bucket,
+        "endpoint_url": url,
+        "path_style": True,
+        "access_key_id": ACCESS_KEY,
+        "secret_access_key": SECRET_KEY,
+        "read_timeout": "5s",
+    }
+
+
 @contextmanager
-def _writing(folder: Path, rate: float, size: int, rotation: str) -> Iterator[Any]:
+def writing(folder: Path, rate: float, size: int, rotation: str) -> Iterator[Any]:
     """A writer in a process of its own; what it tells at its end can be received behind this."""
     context = multiprocessing.get_context("spawn")
     told, tells = context.Pipe(duplex=False)
@@ -194,7 +203,7 @@ def _kill(gate: Gate, rnd: random.Random) -> None:
     gate.kill()
 
 
-def _count(outcome: Outcome, options: S3Options) -> None:
+def count_stored(outcome: Outcome, options: S3Options) -> None:
     """Look at every record in the store."""
     seen = bytearray(outcome.written)
     reader = Reader(S3Objects(options), ())
@@ -208,7 +217,7 @@ def _count(outcome: Outcome, options: S3Options) -> None:
     outcome.missing, outcome.twice = seen.count(0), seen.count(2)
 
 
-def _ledger(spool: Path, written: int) -> str:
+def check_ledger(spool: Path, written: int) -> str:
     ledger = Ledger.open(spool)
     try:
         balances = ledger.balance()

@@ -13,7 +13,7 @@ _PIECE = 64 << 10
 
 @dataclass(slots=True, frozen=True)
 class Fault:
-    """What is wrong with connections that are opened from now on. All of it concerns what the client sends."""
+    """What is wrong with connections. All of it concerns what the client sends."""
 
     refuse: bool = False
     """Close at once."""
@@ -34,13 +34,29 @@ class Proxy:
     def __init__(self, upstream: str) -> None:
         place = urlsplit(upstream)
         self._upstream = (place.hostname, place.port)
-        self.fault = HEALTHY
+        self._fault = HEALTHY
         self.connections = 0
         self.url = ""
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),), daemon=True)
         self._closing: asyncio.Event | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def fault(self) -> Fault:
+        """What is wrong now. A change resets the connections there are: clients keep theirs open for long."""
+        return self._fault
+
+    @fault.setter
+    def fault(self, fault: Fault) -> None:
+        if fault != self._fault:
+            self._fault = fault
+            self._loop.call_soon_threadsafe(self._reset)
+
+    def _reset(self) -> None:
+        for task in self._tasks:
+            task.cancel()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -57,25 +73,22 @@ class Proxy:
 
     async def _serve(self) -> None:
         self._closing = asyncio.Event()
-        tasks: set[asyncio.Task[None]] = set()
-
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.ensure_future(self._connection(reader, writer))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self._ready.set()
         await self._closing.wait()
         server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._reset()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        fault = self.fault
+        fault = self._fault
         try:
             if fault.refuse:
                 return
