@@ -1,4 +1,4 @@
-"""The key file: AES-256 keys that seal objects, and what can go wrong with sealed things.
+"""Keys that seal objects, in a key file or in KMS, and what can go wrong with sealed things.
 
     # comment
     sluicegate-key-1 <key id, 16 hex digits> <key, 64 hex digits>
@@ -7,20 +7,23 @@ The first key seals; every key opens, so that a new key is put in front and the 
 follows from the key: it tells which key an object needs, and a mistyped key is noticed.
 
 SealError
-├── KeyFileError   the key file cannot be used: who may read it, what it holds
-├── WrongKey       sealed with a key that is not in the key file; the message names the key's id
-└── Tampered       what was sealed is not what stands there: changed, cut off, or moved from another place
+├── KeyFileError    the key file cannot be used: who may read it, what it holds
+├── KeyUnavailable  KMS does not let its key be used, or cannot be reached
+├── WrongKey        sealed with a key that was not given; the message names the key's id
+└── Tampered        what was sealed is not what stands there: changed, cut off, or moved from another place
 """
 
 import hashlib
+import io
 import os
 import re
 import secrets
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias
 
 from exporters import durable
 
@@ -37,6 +40,14 @@ class SealError(Exception):
 
 class KeyFileError(SealError):
     """The key file cannot be used."""
+
+
+class KeyFileThere(KeyFileError):
+    """A key file that was to be made is there already."""
+
+
+class KeyUnavailable(SealError):
+    """KMS does not let its key be used, or cannot be reached."""
 
 
 class WrongKey(SealError):
@@ -61,6 +72,22 @@ class Key:
     @classmethod
     def generate(cls) -> Self:
         return cls(secrets.token_bytes(32))
+
+
+@dataclass(slots=True, frozen=True)
+class KmsKey:
+    """A key that never leaves AWS KMS; the AWS environment says with which credentials it is used."""
+
+    arn: str
+
+    @property
+    def id(self) -> str:
+        return self.arn
+
+
+AnyKey: TypeAlias = Key | KmsKey
+KMS_KEY = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"
+"""The whole ARN of a key, not of an alias: opening compares it with the one that an object names."""
 
 
 def load_keys(path: Path) -> tuple[Key, ...]:
@@ -99,6 +126,13 @@ def load_or_make_keys(path: Path) -> tuple[Key, ...]:
     with suppress(OSError):  # a directory that may not be entered is told below
         if path.exists():
             return load_keys(path)
+    with suppress(KeyFileThere):  # another process has made it meanwhile
+        make_key_file(path)
+    return load_keys(path)
+
+
+def make_key_file(path: Path) -> Key:
+    """Make a key file that is not there yet (mode 0600, durable). Raises KeyFileThere, KeyFileError."""
     key = Key.generate()
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
@@ -106,15 +140,43 @@ def load_or_make_keys(path: Path) -> tuple[Key, ...]:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(f"{_INTRODUCTION}sluicegate-key-1 {key.id} {key.secret.hex()}\n")
+                file.write(f"{_INTRODUCTION}{_entry(key)}")
                 file.flush()
                 os.fsync(descriptor)
-            # A link, unlike a rename, never replaces the key that another process has made meanwhile.
-            with suppress(FileExistsError):
+            # A link, unlike a rename, never replaces a key that is there.
+            try:
                 os.link(temporary, path)
+            except FileExistsError as error:
+                raise KeyFileThere(f"key file {path} is there already") from error
         finally:
             temporary.unlink()
         durable.sync_directory(path.parent)
     except OSError as error:
         raise KeyFileError(f"key file {path} cannot be made: {error.strerror}") from error
-    return load_keys(path)
+    return key
+
+
+def rotate_key_file(path: Path) -> Key:
+    """Put a new key in front of those in a key file, and return it: it seals from now on, the others still open.
+
+    The file is replaced whole, and keeps its owner and mode where we may set them. Raises KeyFileError.
+    """
+    load_keys(path)  # what cannot be read is not written anew
+    key = Key.generate()
+    try:
+        real = path.resolve()
+        before = real.stat()
+        text = real.read_bytes()
+        made = f"# {datetime.now(UTC):%Y-%m-%d}\n{_entry(key)}".encode()
+        start = text.find(b"sluicegate-key-1")
+        durable.write(real, io.BytesIO(text[:start] + made + text[start:]))
+        with suppress(OSError):
+            os.chown(real, before.st_uid, before.st_gid)
+        real.chmod(stat.S_IMODE(before.st_mode))
+    except OSError as error:
+        raise KeyFileError(f"key file {path} cannot be written: {error.strerror}") from error
+    return key
+
+
+def _entry(key: Key) -> str:
+    return f"sluicegate-key-1 {key.id} {key.secret.hex()}\n"

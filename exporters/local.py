@@ -3,14 +3,17 @@
 import errno
 import io
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from exporters import durable
 from exporters.exporter import Rejected, Retryable
-from exporters.keys import load_or_make_keys
+from exporters.keys import KMS_KEY, SealError, load_or_make_keys
 from exporters.objects import Packing, default_key_file
 from exporters.options import DestinationOptions
 from exporters.segment import Segment
+from settings import refuse
 
 _MENDS = {
     errno.ENOSPC: "; free some space",
@@ -32,8 +35,16 @@ class LocalOptions(DestinationOptions):
     """Encrypt objects with the key file before they are written."""
     key_file: Path | None = None
     """Holds the keys; made on first start (mode 0600). Default: `path` with `.key` behind it, beside the directory."""
+    seal_kms_key: str | None = Field(default=None, pattern=KMS_KEY)
+    """The ARN of a key of AWS KMS to encrypt with instead; the AWS environment gives the credentials."""
     sweep: bool = True
     """Delete objects that were kept as long as their retention class says."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if self.seal_kms_key and (self.key_file or not self.seal):
+            refuse((("seal_kms_key",), "and `key_file` or `seal: false` exclude each other; remove one"))
+        return self
 
 
 class LocalStore:
@@ -44,8 +55,11 @@ class LocalStore:
         self.name = name
         self.options = options
         self._root = options.path.absolute()
-        keys = load_or_make_keys(options.key_file or default_key_file(self._root)) if options.seal else ()
-        self._packing = Packing(keys)
+        key_file = None
+        if options.seal and options.seal_kms_key is None:
+            key_file = options.key_file or default_key_file(self._root)
+            load_or_make_keys(key_file)
+        self._packing = Packing(key_file, options.seal_kms_key)
 
     def check(self) -> None:
         """Write and remove a small file. Raises Retryable."""
@@ -68,6 +82,8 @@ class LocalStore:
                 return durable.write(path, content)
         except OSError as error:
             raise self._refused(error) from error
+        except SealError as error:
+            raise Retryable(f"{self.name}: cannot seal: {error}") from error
 
     def close(self) -> None:
         """Nothing stays open."""

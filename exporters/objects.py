@@ -1,38 +1,73 @@
 """How a segment becomes an object: its key, its content (sealed or not), its metadata and its encryption context."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from exporters.committed import open_committed
+from exporters.keys import AnyKey, KmsKey, load_keys
 from exporters.segment import Segment
 
 if TYPE_CHECKING:
-    from exporters.keys import Key
     from exporters.sealing import Sealer
 
 SEALED_SUFFIX = ".enc"
 
 
 class Packing:
-    """Opens segments as the bytes of their objects: sealed with the first of `keys`, or as they are without keys."""
+    """Opens segments as the bytes of their objects: sealed with a key of KMS, with the first of a file, or as they are.
 
-    def __init__(self, keys: "tuple[Key, ...]" = ()) -> None:
-        self._sealer = _sealer(keys) if keys else None
+    The key file is looked at before each segment, so that a new key in it seals from the next one on. A file that
+    cannot be used any more seals nothing: what is sealed with a key that is nowhere would be lost.
+    """
+
+    def __init__(self, key_file: Path | None = None, kms_key: str | None = None) -> None:
+        """Reads the key file, asks nothing of KMS yet. Raises SealError."""
+        self.sealed = bool(key_file or kms_key)
+        self._key_file = key_file
+        self._known = _state(key_file)
+        self._lock = threading.Lock()
+        self._sealer: Sealer | None = None
+        if key_file:
+            self._sealer = _sealer(load_keys(key_file))
+        elif kms_key:
+            self._sealer = _sealer((KmsKey(kms_key),))
 
     def key(self, segment: Segment) -> str:
         """The object's key below the store's prefix."""
-        return segment.name + (SEALED_SUFFIX if self._sealer else "")
+        return segment.name + (SEALED_SUFFIX if self.sealed else "")
 
     @contextmanager
     def open(self, segment: Segment) -> Iterator[BinaryIO]:
-        """The object's content as a stream that cannot seek. Raises Rejected if the segment's file is not whole."""
+        """The object's content as a stream that cannot seek.
+
+        The call and the stream raise Rejected if the segment's file is not whole, and SealError.
+        """
+        sealer = self._current()
         with open_committed(segment) as plain:
-            yield self._sealer.seal(plain, context(segment)) if self._sealer else plain
+            yield sealer.seal(plain, context(segment)) if sealer else plain
+
+    def _current(self) -> "Sealer | None":
+        with self._lock:
+            state = _state(self._key_file)
+            if self._key_file and state != self._known:
+                self._sealer = _sealer(load_keys(self._key_file))
+                self._known = state
+            return self._sealer
 
 
-def _sealer(keys: "tuple[Key, ...]") -> "Sealer":
+def _state(path: Path | None) -> tuple[int, ...]:
+    """By which a file that was replaced or changed is told; links are followed, as those of mounted secrets change."""
+    try:
+        found = path.stat() if path else None
+    except OSError:
+        found = None
+    return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size) if found else ()
+
+
+def _sealer(keys: "tuple[AnyKey, ...]") -> "Sealer":
     from exporters.sealing import Sealer  # costs tens of megabytes: only where something is sealed
 
     return Sealer(keys)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from exporters.browsing import ObjectStore, StoredObject, StoreError
 from exporters.chunk import ChunkError, ChunkHeader, decode, read_chunks
-from exporters.keys import Key, Tampered, WrongKey
+from exporters.keys import AnyKey, KeyUnavailable, Tampered, WrongKey
 from exporters.record_time import only_between
 from exporters.requests import NotOtlp
 from exporters.segment import OBJECT_KEY
@@ -126,7 +126,7 @@ class Reader:
     """Reads one store. After reading, `failures` holds what could not be read; nothing else was left out."""
 
     def __init__(
-        self, store: ObjectStore, keys: Sequence[Key] = (), *, report: Callable[[Progress], None] | None = None
+        self, store: ObjectStore, keys: Sequence[AnyKey] = (), *, report: Callable[[Progress], None] | None = None
     ) -> None:
         """`report` is called with the same Progress again and again, after each chunk and each object."""
         self.failures: list[ReadError] = []
@@ -195,6 +195,9 @@ class Reader:
         except StoreError as error:
             raise Unreachable(key, str(error)) from error
         except WrongKey as error:
+            missing = "it was not given" if self._keys else "no key was given"
+            raise KeyNeeded(key, f"{error}; {missing}") from error
+        except KeyUnavailable as error:
             raise KeyNeeded(key, str(error)) from error
         except Tampered as error:
             raise NotGenuine(key, str(error)) from error
@@ -207,8 +210,6 @@ class Reader:
 
     def _unseal(self, key: str, name: str, file: BinaryIO) -> tuple[BinaryIO, dict[str, str]]:
         """The plain content and its authenticated context, which names the place it was sealed for."""
-        if not self._keys:
-            raise KeyNeeded(key, "is sealed, and no key was given")
         if self._sealer is None:
             from exporters.sealing import Sealer  # costs tens of megabytes: only where something is sealed
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from botocore.exceptions import BotoCoreError, ClientError
 
 from exporters.exporter import Retryable
-from exporters.keys import load_keys
+from exporters.keys import SealError
 from exporters.objects import Packing, metadata
 from exporters.s3_errors import explain
 from exporters.s3_options import S3Options
@@ -24,7 +24,7 @@ class S3Store:
         """Reads the key file, connects to nothing yet. Raises SealError, and Retryable if no client can be made."""
         self.name = name
         self.options = options
-        self._packing = Packing(load_keys(options.key_file) if options.key_file else ())
+        self._packing = Packing(options.key_file, options.seal_kms_key)
         self._parameters = _parameters(options)
         self._client = options.client(attempts=1)  # the shipper retries, with back-off and for as long as it takes
 
@@ -53,15 +53,17 @@ class S3Store:
         key = self.options.prefix + self._packing.key(segment)
         facts = {
             "Metadata": metadata(segment),
-            "ContentType": "application/octet-stream" if self.options.key_file else "application/zstd",
+            "ContentType": "application/octet-stream" if self._packing.sealed else "application/zstd",
         }
-        with self._packing.open(segment) as content:
-            try:
+        try:
+            with self._packing.open(segment) as content:
                 return self._upload({"Bucket": self.options.bucket, "Key": key}, facts, content)
-            except (ClientError, BotoCoreError) as error:
-                raise explain(error, f"{self.name}: {self.options.place}") from error
-            except OSError as error:
-                raise Retryable(f"{self.name}: segment {segment.id} cannot be read: {error.strerror}") from error
+        except (ClientError, BotoCoreError) as error:
+            raise explain(error, f"{self.name}: {self.options.place}") from error
+        except SealError as error:
+            raise Retryable(f"{self.name}: cannot seal: {error}") from error
+        except OSError as error:
+            raise Retryable(f"{self.name}: segment {segment.id} cannot be read: {error.strerror}") from error
 
     def close(self) -> None:
         self._client.close()

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from exporters.exporter import Retryable
+from exporters.keys import KMS_KEY
 from exporters.options import DestinationOptions
 from settings import Duration, Secret, Settings, refuse
 
@@ -93,6 +94,8 @@ class S3Options(S3Connection, DestinationOptions):
     """With `aws:kms`: let S3 derive the objects' keys from one of the bucket, which spares calls to KMS."""
     key_file: Path | None = None
     """Also encrypt before sending, with this key file. It must be there: one made here would be lost with the node."""
+    seal_kms_key: str | None = Field(default=None, pattern=KMS_KEY)
+    """Also encrypt before sending, with this key of AWS KMS: its ARN. The AWS environment gives the credentials."""
     storage_class: str | None = None
     """For instance STANDARD_IA. Default: the server's."""
     lifecycle: Literal["warn", "refuse", "sweep", "ignore"] = "warn"
@@ -108,4 +111,6 @@ class S3Options(S3Connection, DestinationOptions):
     def _key_belongs_to_kms(self) -> Self:
         if self.kms_key_id is not None and not self.encryption.startswith("aws:kms"):
             refuse((("kms_key_id",), "is used with encryption aws:kms alone; set `encryption: aws:kms`, or remove it"))
+        if self.key_file and self.seal_kms_key:
+            refuse((("seal_kms_key",), "and key_file exclude each other; remove one"))
         return self

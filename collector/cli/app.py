@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from collector.cli import config, policy, pseudonym, quarantine, read, retention, reveal, run, scrub, status
+from collector.cli import config, keys, policy, pseudonym, quarantine, read, retention, reveal, run, scrub, status
 from collector.cli.exits import Exit, told, unforeseen
 
 EPILOG = """\
@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 for module in (run, scrub, read, status, reveal, pseudonym):
     app.command(epilog=module.EPILOG)(getattr(module, module.__name__.rpartition(".")[2]))
-for module in (config, policy, quarantine, retention):
+for module in (config, keys, policy, quarantine, retention):
     app.add_typer(module.app)
 
 

@@ -16,7 +16,7 @@ from collector.cli.exits import CommandError
 if TYPE_CHECKING:
     from exporters.browsing import ObjectStore
     from exporters.chunk import ChunkHeader
-    from exporters.keys import Key
+    from exporters.keys import AnyKey
     from exporters.reading import Progress, Query, Reader
 
 EPILOG = """\
@@ -52,7 +52,12 @@ def read(
     ] = None,
     signal: Annotated[str | None, typer.Option(help="Only logs, traces or metrics.")] = None,
     key: Annotated[
-        Path | None, typer.Option(help="The key file; default for a local store: the one beside it.")
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|ARN",
+            help="A key file, or the ARN of a key of AWS KMS; may be repeated. Default for a local store: the key file "
+            "beside it.",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write here instead of stdout.")] = None,
     form: Annotated[
@@ -73,7 +78,7 @@ def read(
     if form == "proto" and signal is None:
         raise typer.BadParameter("name the signal: bytes do not tell which it is", param_hint="--signal")
     query = _query(since, until, origin or [], signal, "otlp" if form == "proto" else None)
-    found, keys = _store(store, key)
+    found, keys = _store(store, key or [])
     with _output(output) as out, _progress(output) as report:
         reader = Reader(found, keys, report=report)
         found_any, unreadable = False, 0
@@ -153,9 +158,9 @@ def _time(text: str | None, option: str) -> int | None:
     return int(moment.timestamp() * 1_000_000) * 1000
 
 
-def _store(location: str | None, key: Path | None) -> "tuple[ObjectStore, tuple[Key, ...]]":
+def _store(location: str | None, given: list[str]) -> "tuple[ObjectStore, list[AnyKey]]":
     from exporters.browsing import LocalObjects, LocationError, StoreError, find_store
-    from exporters.keys import SealError, load_keys
+    from exporters.keys import KmsKey, SealError, load_keys
     from exporters.objects import default_key_file
 
     if location is None:
@@ -164,10 +169,12 @@ def _store(location: str | None, key: Path | None) -> "tuple[ObjectStore, tuple[
         location = str(home() / "store")
     try:
         store = find_store(location)
-        if key is None and isinstance(store, LocalObjects):
-            beside = default_key_file(store.path)
-            key = beside if beside.exists() else None
-        return store, load_keys(key) if key else ()
+        if not given and isinstance(store, LocalObjects) and default_key_file(store.path).exists():
+            given = [str(default_key_file(store.path))]
+        keys: list[AnyKey] = []
+        for each in given:
+            keys += [KmsKey(each)] if each.startswith("arn:") else load_keys(Path(each))
+        return store, keys
     except LocationError as error:
         raise typer.BadParameter(str(error), param_hint="STORE") from None
     except (StoreError, SealError) as error:
