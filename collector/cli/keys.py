@@ -46,20 +46,15 @@ def list_(
     config: Annotated[Path | None, typer.Option(help="The gate's configuration file: all exporters that seal.")] = None,
 ) -> None:
     """List the ids of the keys, which one seals, and where they are; never the keys themselves."""
-    from rich.table import Column, Table
-
-    from collector.cli.terminal import Console
-
     if file and config:
         raise typer.BadParameter("give a key file or --config, not both")
     found = [("", str(file), _load(file))] if file else _configured(config)
-    widest = max((len(key.id) for _, _, keys in found for key in keys), default=0)
-    id_ = Column("key", no_wrap=True, min_width=widest)  # what scripts want is whole
-    table = Table(id_, "use", "exporter", "where", box=None, pad_edge=False, header_style="bold")
+    rows = [("key", "use", "exporter", "where")]
     for exporter, where, keys in found:
-        for number, key in enumerate(keys):
-            table.add_row(key.id, "opens" if number else "seals and opens", exporter, where)
-    Console().print(table)
+        rows += [(key.id, "opens" if number else "seals, opens", exporter, where) for number, key in enumerate(keys)]
+    key, use, name = (max(len(row[column]) for row in rows) for column in range(3))
+    for row in rows:  # whole, also where a terminal is narrow: ids are there to be copied
+        print(f"{row[0]:<{key}}  {row[1]:<{use}}  {row[2]:<{name}}  {row[3]}")
 
 
 @app.command(

@@ -98,7 +98,9 @@ def _type(annotation: Any) -> str:
         return " or ".join(code(member.value) for member in annotation)
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return "section"
-    return {int: "integer", float: "number", bool: "true or false", str: "text", Secret: "secret text"}.get(annotation, "path")
+    return {int: "integer", float: "number", bool: "true or false", str: "text", Secret: "secret text"}.get(
+        annotation, "path"
+    )
 
 
 def _unit(metadata: tuple[Any, ...]) -> str:

@@ -40,7 +40,7 @@ def test_rotating_puts_a_new_key_in_front(sluicegate: Run, tmp_path: Path, mode:
     assert link.is_symlink()
     assert stat.S_IMODE(path.stat().st_mode) == mode
     assert [line.split()[:2] for line in sluicegate("keys", "list", path).stdout.decode().splitlines()[1:]] == [
-        [keys[0].id, "seals"],
+        [keys[0].id, "seals,"],
         *([key.id, "opens"] for key in keys[1:]),
     ]
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
@@ -88,7 +88,7 @@ exporters:
   cloud: {{type: s3, bucket: logs3, seal_kms_key: "{arn}"}}
 """)
     shown = sluicegate("keys", "list", "--config", "gate.yaml").stdout.decode().splitlines()[1:]
-    assert [(line.split()[0], line.split()[4]) for line in shown] == [
+    assert [(line.split()[0], line.split()[3]) for line in shown] == [
         (load_keys(tmp_path / "here.key")[0].id, "here"),
         (load_keys(tmp_path / "there.key")[0].id, "there"),
         (arn, "cloud"),
