@@ -9,6 +9,7 @@ for good is noted chunk by chunk, and kept; the lane goes on behind it.
 import time
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 from opentelemetry.trace import SpanKind
 
@@ -47,17 +48,22 @@ class StreamLane(Lane):
     async def _send_segment(self, unsent: Unsent) -> None:
         offset, alone_until = unsent.offset, 0
         if offset >= unsent.segment.bytes:  # it was sealed since
-            await self._in_thread(partial(self._deliveries.sent, unsent, self.exporter.name, offset))
+            await self._in_thread(partial(self._deliveries.sent, unsent, self.exporter.name, offset, offset))
         while offset < unsent.segment.bytes:
             limit = 1 if offset < alone_until else self.exporter.group_bytes
             chunks, end = await self._in_thread(partial(_group, unsent, offset, limit))
-            if await self._send_group(unsent, offset, chunks, end):
-                offset = end
-            else:
-                alone_until = end
+            match await self._send_group(unsent, offset, chunks, end):
+                case "sent":
+                    offset = end
+                case "refused":
+                    alone_until = end
+                case "moved":
+                    return
 
-    async def _send_group(self, unsent: Unsent, offset: int, chunks: Sequence[Chunk], end: int) -> bool:
-        """Send chunks and note it; False if they are refused, and it may be for one of them alone."""
+    async def _send_group(
+        self, unsent: Unsent, offset: int, chunks: Sequence[Chunk], end: int
+    ) -> Literal["sent", "refused", "moved"]:
+        """Send chunks and note it. "refused": perhaps for one of them alone; "moved": they are not wanted now."""
         name, started = self.exporter.name, time.monotonic()
         records = sum(header.records for header, _ in chunks)
         refused: list[Refused] = []
@@ -67,18 +73,19 @@ class StreamLane(Lane):
                 accepted = await self._in_thread(partial(self.exporter.send, chunks))
         except Rejected as error:
             if len(chunks) > 1:
-                return False
+                return "refused"
             ((header, _),) = chunks
             refused = [Refused(offset, header.source, header.records, header.input_bytes, str(error))]
-        await self._in_thread(partial(self._deliveries.sent, unsent, name, end, refused))
+        if not await self._in_thread(partial(self._deliveries.sent, unsent, name, offset, end, refused)):
+            return "moved"
         if refused:
             events.ExportRejected(name, unsent.segment.id, refused[0].records, refused[0].reason).emit()
-            return True
+            return "sent"
         self._succeeded()
         events.Streamed(name, accepted.requests, records, accepted.bytes, time.monotonic() - started).emit()
         if accepted.refused:
             events.ExportPartial(name, accepted.refused).emit()
-        return True
+        return "sent"
 
 
 def _group(unsent: Unsent, offset: int, limit: int) -> tuple[list[Chunk], int]:

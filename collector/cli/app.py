@@ -8,7 +8,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from collector.cli import config, keys, policy, pseudonym, quarantine, read, retention, reveal, run, scrub, status
+from collector.cli import (
+    config,
+    keys,
+    policy,
+    pseudonym,
+    quarantine,
+    read,
+    retention,
+    retry,
+    reveal,
+    run,
+    scrub,
+    status,
+)
 from collector.cli.exits import Exit, told, unforeseen
 
 EPILOG = """\
@@ -39,7 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback may quote records
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, scrub, read, status, reveal, pseudonym):
+for module in (run, scrub, read, status, retry, reveal, pseudonym):
     app.command(epilog=module.EPILOG)(getattr(module, module.__name__.rpartition(".")[2]))
 for module in (config, keys, policy, quarantine, retention):
     app.add_typer(module.app)

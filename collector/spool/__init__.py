@@ -4,7 +4,7 @@
 sends what `Deliveries` lists.
 """
 
-from collector.spool.delivery import Deliveries, Dropped, Refused, Unsent, pending
+from collector.spool.delivery import Deliveries, Dropped, Refused, Unsent, pending, put_back
 from collector.spool.errors import SpoolError, SpoolFull, SpoolRefused
 from collector.spool.ledger import Amount, Balance, Count, Ledger, SealedRecord
 from collector.spool.recovery import Recovered, recover
@@ -27,5 +27,6 @@ __all__ = [
     "SpoolRefused",
     "Unsent",
     "pending",
+    "put_back",
     "recover",
 ]

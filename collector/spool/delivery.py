@@ -74,28 +74,32 @@ class Deliveries:
         found = [(SegmentRow(*row[:-1]), int(row[-1])) for row in rows]
         return [Unsent(self._segment(row), row.worker, offset, row.state == "sealed") for row, offset in found]
 
-    def sent(self, unsent: Unsent, exporter: str, offset: int, refused: Iterable[Refused] = ()) -> None:
-        """The exporter is through with the chunks before `offset`: they are at the destination, except `refused`.
+    def sent(self, unsent: Unsent, exporter: str, start: int, end: int, refused: Iterable[Refused] = ()) -> bool:
+        """The exporter is through with the chunks between two offsets: they are at the destination, except `refused`.
 
-        At the end of a sealed segment that is all of it; when it is everywhere, its file goes. Raises SpoolError.
+        At the end of a sealed segment that is all of it; when it is everywhere, its file goes. False, and nothing is
+        noted, if the exporter is not at `start` any more: the segment was dropped, or put back. Raises SpoolError.
         """
         segment = unsent.segment
         over = False
         with self._ledger.transaction() as connection:
-            connection.execute(
-                "INSERT INTO progress SELECT id, ?2, ?3 FROM segment WHERE id = ?1 "
-                "ON CONFLICT DO UPDATE SET offset = max(offset, excluded.offset)",
-                (segment.id, exporter, offset),
-            )
+            moved = connection.execute(
+                "INSERT INTO progress SELECT id, ?2, ?4 FROM segment WHERE id = ?1 "
+                "ON CONFLICT DO UPDATE SET offset = excluded.offset WHERE offset = ?3",
+                (segment.id, exporter, start, end),
+            ).rowcount
+            if not moved:
+                return False
             connection.executemany(
-                "INSERT OR IGNORE INTO refused SELECT id, ?2, ?3, ?4, ?5, ?6, ?7 FROM segment WHERE id = ?1",
+                "INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [(segment.id, exporter, r.offset, r.origin, r.records, r.bytes, r.reason) for r in refused],
             )
-            if unsent.sealed and offset >= segment.bytes:
+            if unsent.sealed and end >= segment.bytes:
                 _decide(connection, segment.id, exporter, "delivered", segment.bytes, "")
                 over = _finish(connection, segment.id)
         if over:
             _remove(segment.path)
+        return True
 
     def delivered(self, segment: Segment, exporter: str, size: int) -> None:
         """The segment is durable at the destination, in `size` bytes; when it is everywhere, its file goes.
@@ -131,30 +135,8 @@ class Deliveries:
         return [(self._segment(SegmentRow(*row[:-1])), str(row[-1])) for row in rows]
 
     def put_back(self, exporter: str) -> int:
-        """Let the exporter try again what it has rejected; how many segments that is. Raises SpoolError.
-
-        One that takes chunks is given all from the first refused one on.
-        """
-        with self._ledger.transaction() as connection:
-            again = {"exporter": exporter}
-            connection.execute(
-                "UPDATE progress SET offset = first FROM "
-                "(SELECT segment AS s, min(offset) AS first FROM refused WHERE exporter = :exporter GROUP BY segment) "
-                "WHERE segment = s AND exporter = :exporter",
-                again,
-            )
-            count = connection.execute(
-                "SELECT count(*) FROM segment WHERE id IN (SELECT segment FROM refused WHERE exporter = :exporter) "
-                "OR id IN (SELECT segment FROM delivery WHERE exporter = :exporter AND state = 'rejected')",
-                again,
-            ).fetchone()[0]
-            connection.execute(
-                "DELETE FROM delivery WHERE exporter = :exporter AND (state = 'rejected' "
-                "OR segment IN (SELECT segment FROM refused WHERE exporter = :exporter))",
-                again,
-            )
-            connection.execute("DELETE FROM refused WHERE exporter = :exporter", again)
-        return int(count)
+        """See `put_back`."""
+        return put_back(self._ledger, exporter)
 
     def _segment(self, row: SegmentRow) -> Segment:
         return Segment(
@@ -211,6 +193,33 @@ def pending(ledger: Ledger) -> dict[str, int]:
         "WHERE d.configured GROUP BY d.name"
     )
     return {str(name): int(size) for name, size in rows}
+
+
+def put_back(ledger: Ledger, exporter: str) -> int:
+    """Let the exporter try again what it has rejected; how many segments that is. Raises SpoolError.
+
+    One that takes chunks is given all from the first refused one on. A gate may be running.
+    """
+    again = {"exporter": exporter}
+    of_refused = "SELECT segment FROM refused WHERE exporter = :exporter"
+    with ledger.transaction() as connection:
+        connection.execute(
+            "UPDATE progress SET offset = first FROM "
+            "(SELECT segment AS s, min(offset) AS first FROM refused WHERE exporter = :exporter GROUP BY segment) "
+            "WHERE segment = s AND exporter = :exporter",
+            again,
+        )
+        (count,) = connection.execute(
+            f"SELECT count(*) FROM segment WHERE id IN ({of_refused}) OR id IN "  # noqa: S608
+            "(SELECT segment FROM delivery WHERE exporter = :exporter AND state = 'rejected')",
+            again,
+        ).fetchone()
+        connection.execute(
+            f"DELETE FROM delivery WHERE exporter = :exporter AND (state = 'rejected' OR segment IN ({of_refused}))",  # noqa: S608
+            again,
+        )
+        connection.execute("DELETE FROM refused WHERE exporter = :exporter", again)
+    return int(count)
 
 
 def drop_delivered(ledger: Ledger, directory: Path) -> None:

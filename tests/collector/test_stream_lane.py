@@ -12,7 +12,7 @@ import pytest
 from collector import events, telemetry
 from collector.lane import Backoff
 from collector.shipper import Shipper
-from collector.spool import Amount, Balance, Count, Deliveries, Ledger, Limits, Spool, recover
+from collector.spool import Amount, Balance, Count, Deliveries, Ledger, Limits, Spool, pending, put_back, recover
 from exporters.chunk import ChunkHeader, decode
 from exporters.exporter import Accepted, Chunk, Rejected, Retryable
 from exporters.segment import Segment
@@ -247,6 +247,28 @@ def test_a_refused_chunk_is_kept_and_the_rest_passes(setting: Setting) -> None:
     assert setting.balance("stream").delivered == Amount(8, 80)
 
 
+def test_what_is_put_back_while_its_segment_is_being_sent_is_sent_again(setting: Setting) -> None:
+    stream, spool = Stream(group=8), setting.worker()
+    setting.put(spool, 6)
+    stream.poison = {1}
+    ledger = Ledger.open(setting.directory)
+
+    async def act(shipper: Shipper) -> None:
+        for _ in range(4):
+            await asyncio.to_thread(stream.tried.acquire)
+        stream.poison = set()
+        assert await asyncio.to_thread(put_back, ledger, "stream") == 1
+        await shipper.drain()
+
+    setting.ship([stream], act)
+    assert set(stream.took) == set(range(6))
+    assert stream.took[-5:] == [1, 2, 3, 4, 5]
+    ledger.close()
+    spool.close()
+    setting.ship([stream], drain)
+    assert setting.balance("stream").delivered == Amount(6, 60)
+
+
 def test_a_damaged_chunk_ends_its_segment_but_not_the_lane(setting: Setting) -> None:
     stream, spool = Stream(), setting.worker(segment_bytes=1)
     setting.put(spool, 3)
@@ -456,8 +478,6 @@ def test_workers_are_sent_side_by_side(setting: Setting) -> None:
 
 
 def test_pending_bytes_are_known_by_exporter(tmp_path: Path) -> None:
-    from collector.spool import pending
-
     setting = Setting(tmp_path / "spool")
     with recover(setting.directory, node="n", exporters=["stream", "objects"]):
         spool = setting.worker()

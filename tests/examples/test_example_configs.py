@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from tests.services.otlp_server import GrpcServer
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 CONFIGS = sorted((EXAMPLES / "configs").glob("*.yaml"))
@@ -50,6 +53,30 @@ def test_what_goes_in_by_it_can_be_read_back_clean(config: str, log: str, line: 
     assert json.loads(stored.stdout)["body"]["path"] == "/tea"
     assert "bob" not in stored.stdout
     assert stored.stderr == ""
+
+
+def test_both_destinations_get_the_same_clean_records(tmp_path: Path) -> None:
+    server = GrpcServer()
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/app.log").write_bytes(PERSONAL * 3)
+    home = {"SLUICEGATE_HOME": str(tmp_path / "home"), "SLUICEGATE_LISTEN": "127.0.0.1:0"}
+    where = {"APP_LOGS": str(tmp_path / "logs"), "OTLP_ENDPOINT": server.endpoint}
+    try:
+        config = EXAMPLES / "configs/store-and-collector.yaml"
+        ran = _run("run", "--once", "--config", config, environment=ENVIRONMENT | home | where)
+        assert ran.returncode == 0, ran.stderr
+    finally:
+        server.close()
+    stored = [json.loads(line) for line in _run("read", tmp_path / "home/store", environment=home).stdout.splitlines()]
+    sent = [
+        {value.key: value.value.string_value for value in record.body.kvlist_value.values}
+        for body in server.bodies
+        for resource in ExportLogsServiceRequest.FromString(body).resource_logs
+        for record in resource.scope_logs[0].log_records
+    ]
+    assert sent == [record["body"] for record in stored]
+    assert len(sent) == 3
+    assert not any(b"bob" in body for body in server.bodies)
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda path: path.stem)

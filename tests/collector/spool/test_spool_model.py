@@ -175,7 +175,7 @@ class Gate(RuleBasedStateMachine):
                 for _ in range(groups):
                     start, offset = offset, max(offset, _group(unsent, offset, limit)[1])
                     if confirm:
-                        shipper.sent(unsent, STREAM, offset)
+                        assert shipper.sent(unsent, STREAM, start, offset)
                         self.streamed += Counter(contents(data[start:offset]))
                     if offset == unsent.segment.bytes:
                         break
@@ -187,7 +187,7 @@ class Gate(RuleBasedStateMachine):
                 chunks, end = _group(unsent, unsent.offset, 1)
                 for header, _ in chunks:
                     what = Refused(unsent.offset, header.source, header.records, header.input_bytes, "no")
-                    shipper.sent(unsent, STREAM, end, [what])
+                    assert shipper.sent(unsent, STREAM, unsent.offset, end, [what])
                     self.refused += Counter(between(unsent, unsent.offset, end))
 
     @rule()
