@@ -166,7 +166,7 @@ class Locator:
     ) -> int:
         name = text[name_start:end].lower()
         last = name[name.rfind(b".") + 1 :]
-        number = None if b"[" in name else self._names.decide(last)
+        number = None if b"[" in name else self._names.decide_whole(name)
         if number is None:
             if start < 0 or b"[" in name or self._names.may_end(last):
                 return _doubt(text, end, doubts)

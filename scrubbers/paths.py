@@ -139,6 +139,7 @@ class Names:
         }
         """The spellings that decide by themselves, whatever they stand in: the fast path's whole question."""
         self._cache: dict[bytes, int | None] = {}
+        self._flat: dict[bytes, int | None] = {}
 
     def rule(self, path: Sequence[bytes]) -> int | None:
         """The first rule that a key at this path falls under. `path`: lower-case segments, the innermost first."""
@@ -163,6 +164,30 @@ class Names:
                 self._cache.clear()
             self._cache[last] = self._by_glob(last)
         return self._cache[last]
+
+    def decide_whole(self, name: bytes) -> int | None:
+        """The rule of a key of this name, lower-case, if the name decides: its last segment, or all of it as a flat
+        path (`db.statement.parameters`), whatever it stands in.
+        """
+        last = name[name.rfind(b".") + 1 :]
+        number = self.decide(last)
+        if number is not None or last not in self._longer or len(last) == len(name):
+            return number
+        if name not in self._flat:
+            if len(self._flat) > _MOST_CACHED:
+                self._flat.clear()
+            self._flat[name] = self._by_flat_path(name.split(b".")[::-1])
+        return self._flat[name]
+
+    def _by_flat_path(self, path: Sequence[bytes]) -> int | None:
+        if self._undecided and self._undecided.may_end(path[0]):
+            return None
+        rule = self.rule(path)
+        # Around the key there may be what an earlier rule asks for, or any that is written out, if this one is not.
+        others = [other for _, other in self._longer[path[0]]]
+        if rule is None or rule > min(others) or (rule not in others and rule != self.spelled.get(path[0])):
+            return None
+        return rule
 
     def _by_glob(self, last: bytes) -> int | None:
         if self._undecided and self._undecided.may_end(last):

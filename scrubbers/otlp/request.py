@@ -2,7 +2,7 @@
 clean around it is passed through as bytes; only the lengths that enclose a change are written anew.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from scrubbers.matching import Unscrubbable
 from scrubbers.otlp.schema import REQUESTS, Kind, Message
 from scrubbers.otlp.sites import Site, Text, Unknown, attribute, value
 from scrubbers.otlp.values import text_line
-from scrubbers.otlp.wire import BYTES, FIXED32, FIXED64, VARINT, Malformed, encoded, fields, skipped, varint
+from scrubbers.otlp.wire import BYTES, FIXED32, FIXED64, VARINT, Malformed, encoded, placed, skipped, varint
 from scrubbers.outcome import Quarantined, Scrubbed
+from scrubbers.splice import Finding, splice
 
 Scrub: TypeAlias = Callable[[bytes], Scrubbed]
-Edit: TypeAlias = tuple[int, int, bytes]
 
 
 @dataclass(slots=True)
@@ -85,8 +85,8 @@ class _Walk:
         # The hot loop: locals, and the commonest forms of tags and lengths in line.
         body, hits, end = self._body, self._hits, frame.end
         record, always = frame.message.record, frame.message.always
-        at = frame.at
-        hit = hits[self._hit]
+        at, next_ = frame.at, self._hit
+        hit = hits[next_]
         while at < end:
             start = at
             tag = body[at]
@@ -109,19 +109,23 @@ class _Walk:
                 stop = at + size
                 if stop > end:
                     raise Malformed("a field reaches beyond its message")
-                if hit <= at:  # seen in a tag or a length
-                    hit = self._next(at)
-                if tag == record:
-                    if hit <= stop:
+                while hit <= at:  # seen in a tag or a length
+                    next_ += 1
+                    hit = hits[next_]
+                if hit <= stop or tag in always:
+                    self._hit = next_
+                    if tag == record:
                         self._record(frame, start, length_at, at, stop)
+                    else:
+                        self._field(frame, tag, start, length_at, at, stop)
+                    next_ = self._hit
+                    while (hit := hits[next_]) <= stop:
+                        next_ += 1
+                    if hit > end and record < 0 and not always:
+                        break  # the rest is clean
+                if tag == record:
                     self._records += 1
-                elif hit <= stop or tag in always:
-                    self._field(frame, tag, start, length_at, at, stop)
                 at = stop
-                if hit <= at:
-                    hit = self._next(at)
-                    if hit > end and not always:
-                        return  # the rest is clean
             elif wire == VARINT:
                 while at < end and body[at] >= 0x80:
                     at += 1
@@ -136,11 +140,7 @@ class _Walk:
                 raise Malformed("a field reaches beyond its message")
             if tag < 8:
                 raise Malformed("a field has no valid number")
-
-    def _next(self, at: int) -> int:
-        """The next hit behind a place."""
-        self._hit = bisect_right(self._hits, at, self._hit)
-        return self._hits[self._hit]
+        self._hit = next_
 
     def _record(self, frame: _Frame, start: int, length_at: int, at: int, stop: int) -> None:
         inner = frame.message.inner
@@ -218,7 +218,7 @@ class _Result:
 
     def __init__(self, body: bytes, parts: Sequence[Part], walk: _Walk) -> None:
         self._body, self._parts, self._walk = body, parts, walk
-        self._edits: list[Edit] = []
+        self._edits: list[Finding] = []
 
     def scrubbed(self) -> Scrubbed:
         findings: Counter[tuple[str, str]] = Counter()
@@ -243,8 +243,8 @@ class _Result:
             if frame.dropped:
                 self._count_dropped(frame.same or [frame])
         self._write_lengths()
-        self._edits.sort(key=_place)
-        return Scrubbed(_spliced(self._body, self._edits), findings, quarantined, deep)
+        self._edits.sort()
+        return Scrubbed(splice(self._body, self._edits), findings, quarantined, deep)
 
     def _compare(self, first: int, last: int, scrubbed: Scrubbed, changed: dict[int, bytes]) -> None:
         """Tell the lines that changed, by number, and the units that have one that cannot be made clean."""
@@ -283,24 +283,24 @@ class _Result:
                 frame.dropped += 1
 
     def _replace(self, frame: _Frame, start: int, end: int, new: bytes) -> None:
-        self._edits.append((start, end, new))
+        self._edits.append((start, end, new, None))
         frame.growth += len(new) - (end - start)
 
     def _count_dropped(self, frames: Sequence[_Frame]) -> None:
         """Write how many attributes a message lost, all parts of it together."""
         counts = frames[0].message.dropped or 0
-        attributes = frames[0].message.attributes
+        attributes = frames[0].message.attributes or 0
         dropped = sum(frame.dropped for frame in frames)
-        where, start, end, known, so_far = frames[0], 0, 0, False, 0
+        where, start, end, so_far = frames[0], 0, 0, None
         for frame in frames:
             frame.dropped = 0
-            for number, wire, begins, at, ends in fields(self._body, frame.at, frame.end):
-                if number == counts and wire == VARINT:
-                    where, start, end, known = frame, begins, ends, True
-                    so_far = varint(self._body, at, ends)[0]
-                elif number == attributes and wire == BYTES and not known:
-                    where, start, end = frame, ends, ends
-        count = min(dropped + so_far, 0xFFFF_FFFF)
+            last, begins, ends = placed(self._body, frame.at, frame.end, attributes, counts)
+            if ends:
+                _, at = varint(self._body, begins, ends)
+                where, start, end, so_far = frame, begins, ends, varint(self._body, at, ends)[0]
+            elif last and so_far is None:
+                where, start, end = frame, last, last
+        count = min(dropped + (so_far or 0), 0xFFFF_FFFF)
         self._replace(where, start, end, encoded(counts << 3 | VARINT) + encoded(count))
 
     def _write_lengths(self) -> None:
@@ -316,23 +316,9 @@ def _start(entry: tuple[Site, _Frame, int]) -> int:
     return entry[0].start
 
 
-def _place(edit: Edit) -> tuple[int, int]:
-    return edit[:2]
-
-
 def _is_out(unit: _Frame | None) -> bool:
     while unit is not None:
         if unit.reason is not None:
             return True
         unit = unit.parent and unit.parent.unit
     return False
-
-
-def _spliced(body: bytes, edits: Sequence[Edit]) -> bytes:
-    parts: list[bytes] = []
-    reached = 0
-    for start, end, replacement in edits:
-        parts += (body[reached:start], replacement)
-        reached = end
-    parts.append(body[reached:])
-    return b"".join(parts)

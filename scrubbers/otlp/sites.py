@@ -13,7 +13,7 @@ from scrubbers.otlp.values import (
     text_line,
     value_back,
 )
-from scrubbers.otlp.wire import encoded
+from scrubbers.otlp.wire import encoded, varint
 
 
 class Site(Protocol):
@@ -31,16 +31,30 @@ class Site(Protocol):
 
 
 class Text:
-    """A text by itself."""
+    """A text by itself. One that is a single line is looked at as it stands, as a line of a log would be."""
 
-    __slots__ = ("end", "length_at", "line", "start")
+    __slots__ = ("_plain", "end", "length_at", "line", "start")
 
     def __init__(self, start: int, length_at: int, end: int, text: bytes) -> None:
         self.start, self.length_at, self.end = start, length_at, end
-        self.line = text_line(text)
+        self._plain = b"\n" not in text
+        self.line = text if self._plain else text_line(text)
 
     def back(self, line: bytes, *, hidden: bool) -> bytes | None:  # noqa: ARG002
-        return text_back(line)
+        return self._text(line)
+
+    def _text(self, line: bytes) -> bytes:
+        return line if self._plain else text_back(line)
+
+
+class TextValue(Text):
+    """An AnyValue that is a text and nothing else."""
+
+    __slots__ = ()
+
+    def back(self, line: bytes, *, hidden: bool) -> bytes | None:  # noqa: ARG002
+        text = self._text(line)
+        return b"\x0a" + encoded(len(text)) + text
 
 
 class Unknown(Text):
@@ -112,6 +126,10 @@ def attribute(raw: bytes, start: int, length_at: int, end: int) -> tuple[Site, l
 
 def value(raw: bytes, start: int, length_at: int, end: int) -> tuple[Site, list[bytes]]:
     """The site of an AnyValue, and what is hidden in it. Raises Malformed, Unscrubbable."""
+    if raw.startswith(b"\x0a"):
+        size, at = varint(raw, 1, len(raw))
+        if at + size == len(raw):
+            return TextValue(start, length_at, end, raw[at:]), _NONE
     reader = Reader()
     return Full(start, length_at, end, reader.value(raw)), reader.hidden
 

@@ -71,6 +71,36 @@ def fields(data: bytes, at: int, end: int) -> Iterator[Field]:
         at = stop
 
 
+def placed(data: bytes, at: int, end: int, several: int, one: int) -> tuple[int, int, int]:
+    """In a message: where the last of the fields of bytes with the number `several` ends, and where the last number
+    with the number `one` begins and ends; 0 where there is none. Raises Malformed.
+    """
+    several, one = several << 3 | BYTES, one << 3
+    behind = begins = ends = 0
+    while at < end:
+        start = at
+        tag = data[at]
+        at += 1
+        if tag >= 0x80:
+            tag, at = varint(data, start, end)
+        wire = tag & 7
+        if wire == BYTES and at < end:
+            size = data[at]
+            at += 1
+            if size >= 0x80:
+                size, at = varint(data, at - 1, end)
+            at += size
+            if tag == several:
+                behind = at
+        elif wire == VARINT:
+            _, at = varint(data, at, end)
+            if tag == one:
+                begins, ends = start, at
+        else:
+            at = skipped(data, at, end, tag)
+    return behind, begins, ends
+
+
 def skipped(data: bytes, at: int, end: int, tag: int) -> int:
     """Where a field ends that begins with this tag and is no number and no bytes; raises Malformed."""
     open_: list[int] = []
