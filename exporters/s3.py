@@ -4,16 +4,18 @@ import hashlib
 from base64 import b64encode
 from contextlib import suppress
 from typing import Any, BinaryIO
+from urllib.parse import urlencode
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from exporters.exporter import Retryable
+from exporters.exporter import Rejected, Retryable
 from exporters.keys import SealError
 from exporters.objects import Packing, metadata
 from exporters.s3_errors import explain
 from exporters.s3_options import S3Options
 from exporters.segment import Segment
 
+_THERE = {"PreconditionFailed", "412"}
 _PART_BYTES = 8 << 20  # what one upload holds in memory; 10,000 parts are allowed
 
 
@@ -26,6 +28,7 @@ class S3Store:
         self.options = options
         self._packing = Packing(options.key_file, options.seal_kms_key)
         self._parameters = _parameters(options)
+        self._once = {} if options.overwrite else {"IfNoneMatch": "*"}
         self._client = options.client(attempts=1)  # the shipper retries, with back-off and for as long as it takes
 
     def check(self) -> None:
@@ -50,20 +53,32 @@ class S3Store:
                 raise
 
     def export(self, segment: Segment) -> int:
-        key = self.options.prefix + self._packing.key(segment)
+        place = {"Bucket": self.options.bucket, "Key": self.options.prefix + self._packing.key(segment)}
         facts = {
             "Metadata": metadata(segment),
             "ContentType": "application/octet-stream" if self._packing.sealed else "application/zstd",
         }
         try:
             with self._packing.open(segment) as content:
-                return self._upload({"Bucket": self.options.bucket, "Key": key}, facts, content)
+                return self._upload(place, facts, content)
         except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] in _THERE:
+                return self._confirmed(place, segment)
             raise explain(error, f"{self.name}: {self.options.place}") from error
         except SealError as error:
             raise Retryable(f"{self.name}: cannot seal: {error}") from error
         except OSError as error:
             raise Retryable(f"{self.name}: segment {segment.id} cannot be read: {error.strerror}") from error
+
+    def _confirmed(self, place: dict[str, str], segment: Segment) -> int:
+        """The size of an object that is there already, where it is this segment's. Raises Rejected, Retryable."""
+        try:
+            head = self._client.head_object(**place)
+        except (ClientError, BotoCoreError) as error:
+            raise explain(error, f"{self.name}: {self.options.place}") from error
+        if head["Metadata"] != metadata(segment):
+            raise Rejected(f"{self.name}: segment {segment.id}: another object is in its place, and `overwrite` is off")
+        return int(head["ContentLength"])
 
     def close(self) -> None:
         self._client.close()
@@ -74,9 +89,10 @@ class S3Store:
         """In one request if it fits into a part, else in parts; returns the bytes sent."""
         piece = content.read(_PART_BYTES)
         if len(piece) < _PART_BYTES:
-            self._client.put_object(**place, **facts, **self._parameters, **self._checksum(piece), Body=piece)
+            checksum = self._checksum(piece)
+            self._client.put_object(**place, **facts, **self._parameters, **self._once, **checksum, Body=piece)
             return len(piece)
-        algorithm = {} if self.options.checksum == "none" else {"ChecksumAlgorithm": self.options.checksum}
+        algorithm = _ALGORITHMS.get(self.options.checksum, {})
         upload = self._client.create_multipart_upload(**place, **facts, **self._parameters, **algorithm)
         place = {**place, "UploadId": upload["UploadId"]}
         try:
@@ -88,22 +104,53 @@ class S3Store:
 
     def _upload_parts(self, place: dict[str, str], piece: bytes, content: BinaryIO) -> int:
         parts: list[dict[str, Any]] = []
-        size = 0
+        size = crc = 0
         while piece:
             number = {"PartNumber": len(parts) + 1}
             checksum = self._checksum(piece)
             part = self._client.upload_part(**place, **number, **checksum, Body=piece)
+            checksum.pop("ContentMD5", None)
             parts.append({**number, **checksum, "ETag": part["ETag"]})
             size += len(piece)
+            if self.options.checksum == "CRC64NVME":
+                crc = _crc64nvme(piece, crc)
             piece = content.read(_PART_BYTES)
-        self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+        whole = {"ChecksumType": "FULL_OBJECT", "ChecksumCRC64NVME": _big_endian(crc)}
+        self._client.complete_multipart_upload(
+            **place,
+            **self._once,
+            **(whole if self.options.checksum == "CRC64NVME" else {}),
+            MultipartUpload={"Parts": parts},
+        )
         return size
 
     def _checksum(self, piece: bytes) -> dict[str, str]:
         """Sent with the content: the server refuses what does not fit."""
-        if self.options.checksum == "none":
-            return {}
-        return {"ChecksumSHA256": b64encode(hashlib.sha256(piece).digest()).decode()}
+        match self.options.checksum:
+            case "SHA256":
+                return {"ChecksumSHA256": b64encode(hashlib.sha256(piece).digest()).decode()}
+            case "CRC64NVME":
+                return {"ChecksumCRC64NVME": _big_endian(_crc64nvme(piece))}
+            case "MD5":
+                return {"ContentMD5": b64encode(hashlib.md5(piece, usedforsecurity=False).digest()).decode()}
+            case _:
+                return {}
+
+
+_ALGORITHMS = {
+    "SHA256": {"ChecksumAlgorithm": "SHA256"},
+    "CRC64NVME": {"ChecksumAlgorithm": "CRC64NVME", "ChecksumType": "FULL_OBJECT"},
+}
+
+
+def _crc64nvme(data: bytes, previous: int = 0) -> int:
+    from awscrt import checksums  # `S3Options` has seen that it is there
+
+    return int(checksums.crc64nvme(data, previous))
+
+
+def _big_endian(crc: int) -> str:
+    return b64encode(crc.to_bytes(8, "big")).decode()
 
 
 def _parameters(options: S3Options) -> dict[str, Any]:
@@ -117,4 +164,6 @@ def _parameters(options: S3Options) -> dict[str, Any]:
         parameters["BucketKeyEnabled"] = options.bucket_key
     if options.storage_class:
         parameters["StorageClass"] = options.storage_class
+    if options.tags:
+        parameters["Tagging"] = urlencode(options.tags)
     return parameters

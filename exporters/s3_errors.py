@@ -24,7 +24,11 @@ _RETRYABLE = {
     "TokenRefreshRequired": "the credentials have expired",
     "InvalidToken": "the server does not know the session token; mend the credentials",
     "RequestTimeTooSkewed": "the clocks of this machine and the server differ; set them",
-    "AccessDenied": "access is denied; allow s3:PutObject and s3:AbortMultipartUpload for these credentials",
+    "AccessDenied": "access is denied; allow s3:PutObject, s3:AbortMultipartUpload and, with `tags`, "
+    "s3:PutObjectTagging for these credentials",
+    "ConditionalRequestConflict": "the object is being written by somebody else",
+    "InvalidTag": "the server does not take these `tags`",
+    "InvalidStorageClass": "the server does not know this `storage_class`",
     "AllAccessDisabled": "the server has disabled access to the bucket",
     "AccountProblem": "the server has a problem with the account",
     "SlowDown": "the server asks for fewer requests",

@@ -5,8 +5,9 @@ only read the configuration go without.
 """
 
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -14,6 +15,9 @@ from exporters.exporter import Retryable
 from exporters.keys import KMS_KEY
 from exporters.options import DestinationOptions
 from settings import Duration, Secret, Settings, refuse
+
+Tag: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9 +=._:/@-]{1,128}$")]
+TagValue: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9 +=._:/@-]{0,256}$")]
 
 
 class S3Connection(Settings):
@@ -104,13 +108,23 @@ class S3Options(S3Connection, DestinationOptions):
     lifecycle); or nothing that the gate should care for."""
     abort_uploads_after: Annotated[Duration, Field(ge=timedelta(days=1))] | None = timedelta(days=7)
     """A part of the lifecycle rules: uploads that nobody finished are given up after so long; null: never."""
-    checksum: Literal["SHA256", "none"] = "SHA256"
-    """Sent with the content so that the server verifies it; `none` for servers that do not know it."""
+    tags: Annotated[dict[Tag, TagValue], Field(max_length=10)] = Field(default={})
+    """Tags of every object; they need s3:PutObjectTagging."""
+    overwrite: bool = True
+    """A segment that is sent again, because its confirmation got lost, overwrites its own object. `false`: the server
+    is told to keep what is there (`If-None-Match`), which is then looked at; for buckets that keep versions or lock
+    objects."""
+    checksum: Literal["SHA256", "CRC64NVME", "MD5", "none"] = "SHA256"
+    """Sent with the content so that the server verifies it. `CRC64NVME` covers a large object as a whole, and needs
+    the extra `sluicegate[crc64nvme]`; `MD5` (the header Content-MD5) is for servers that know nothing else, `none` for
+    those that know nothing. Buckets with Object Lock want one."""
 
     @model_validator(mode="after")
     def _key_belongs_to_kms(self) -> Self:
         if self.kms_key_id is not None and not self.encryption.startswith("aws:kms"):
             refuse((("kms_key_id",), "is used with encryption aws:kms alone; set `encryption: aws:kms`, or remove it"))
+        if self.checksum == "CRC64NVME" and find_spec("awscrt") is None:
+            refuse((("checksum",), "needs the package awscrt: install sluicegate[crc64nvme], or write SHA256"))
         if self.key_file and self.seal_kms_key:
             refuse((("seal_kms_key",), "and key_file exclude each other; remove one"))
         return self

@@ -1,12 +1,17 @@
 """The S3 exporter and reading back, against a real SeaweedFS."""
 
+import hashlib
 import os
-from collections.abc import Iterator
+import re
+import secrets
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
+from awscrt import checksums
 
 from exporters.browsing import S3Objects
 from exporters.exporter import Rejected, Retryable
@@ -15,6 +20,7 @@ from exporters.reading import Damaged, KeyNeeded, NotGenuine, Query, Reader, Unr
 from exporters.s3 import S3Store
 from exporters.s3_options import S3Options
 from tests.exporters.segments import HOUR, NOON, SECOND, chunk, line, segment
+from tests.integration.gating import Gate, records
 from tests.services.seaweedfs import ACCESS_KEY, READER, SECRET_KEY, SeaweedFS
 from tests.services.server import Unavailable, unavailable
 
@@ -144,7 +150,7 @@ def test_a_key_file_is_never_made_for_s3(seaweedfs: SeaweedFS, bucket: str, tmp_
 
 
 @pytest.mark.parametrize("seal", [True, False])
-@pytest.mark.parametrize("checksum", ["SHA256", "none"])
+@pytest.mark.parametrize("checksum", ["SHA256", "CRC64NVME", "MD5", "none"])
 def test_a_large_segment_goes_in_parts_and_comes_back(
     seaweedfs: SeaweedFS, bucket: str, client: Any, tmp_path: Path, key_file: Path, seal: bool, checksum: str
 ) -> None:
@@ -168,6 +174,57 @@ def test_sending_again_leaves_one_object(
         S3Store("archive", options(seaweedfs, bucket, key_file=key_file)).export(made.segment)
     assert len(keys(client, bucket)) == 1
     assert read(reader(seaweedfs, bucket, key_file)) == made.lines
+
+
+@pytest.mark.parametrize(
+    ("checksum", "header"), [("SHA256", "ChecksumSHA256"), ("CRC64NVME", "ChecksumCRC64NVME"), ("MD5", "ETag")]
+)
+def test_what_the_server_verified_is_kept(
+    seaweedfs: SeaweedFS, bucket: str, client: Any, tmp_path: Path, checksum: str, header: str
+) -> None:
+    made = segment(tmp_path)
+    S3Store("archive", options(seaweedfs, bucket, checksum=checksum)).export(made.segment)
+    head = client.head_object(Bucket=bucket, Key=PREFIX + made.segment.name, ChecksumMode="ENABLED")
+    content = made.segment.path.read_bytes()
+    expected = {
+        "ChecksumSHA256": b64encode(hashlib.sha256(content).digest()).decode(),
+        "ChecksumCRC64NVME": b64encode(checksums.crc64nvme(content).to_bytes(8, "big")).decode(),
+        "ETag": f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"',
+    }
+    assert head[header] == expected[header]
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["one request", "parts"])
+@pytest.mark.parametrize("checksum", ["SHA256", "CRC64NVME", "MD5"])
+def test_a_locked_bucket_takes_objects_and_a_repetition_adds_no_version(
+    seaweedfs: SeaweedFS, client: Any, tmp_path: Path, checksum: str, large: bool
+) -> None:
+    bucket = f"locked-{secrets.token_hex(6)}"
+    client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}}
+    client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
+    chunks = [chunk([NOON + n], text=os.urandom(1_000_000).hex()) for n in range(10)] if large else []
+    made = segment(tmp_path, *chunks)
+    exporter = S3Store("archive", options(seaweedfs, bucket, checksum=checksum, overwrite=False))
+    exporter.check()
+    size = exporter.export(made.segment)
+    assert exporter.export(made.segment) == size  # its confirmation got lost
+    versions = client.list_object_versions(Bucket=bucket)
+    assert [entry["Key"] for entry in versions["Versions"]] == [PREFIX + made.segment.name]
+    assert versions.get("DeleteMarkers", []) == []
+    assert client.head_object(Bucket=bucket, Key=PREFIX + made.segment.name)["ObjectLockMode"] == "GOVERNANCE"
+    assert client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
+    assert read(reader(seaweedfs, bucket)) == made.lines
+
+
+def test_another_object_in_a_segments_place_is_kept_and_told(
+    seaweedfs: SeaweedFS, bucket: str, client: Any, tmp_path: Path
+) -> None:
+    made = segment(tmp_path)
+    client.put_object(Bucket=bucket, Key=PREFIX + made.segment.name, Body=b"theirs")
+    with pytest.raises(Rejected, match="another object is in its place"):
+        S3Store("archive", options(seaweedfs, bucket, overwrite=False)).export(made.segment)
+    assert client.get_object(Bucket=bucket, Key=PREFIX + made.segment.name)["Body"].read() == b"theirs"
 
 
 def test_a_segment_that_is_cut_meanwhile_leaves_no_upload_open(
@@ -340,3 +397,59 @@ def test_a_server_that_hangs_and_one_that_crashed_get_the_segment_later(
         client.close()
     finally:
         server.wipe()
+
+
+@pytest.mark.parametrize(
+    ("encryption", "kms_key_id"), [("AES256", None), ("aws:kms", "alias/logs")], ids=["AES256", "aws:kms"]
+)
+def test_every_object_of_a_gate_has_encryption_tags_class_and_key_as_configured(
+    seaweedfs: SeaweedFS,
+    bucket: str,
+    client: Any,
+    key_file: Path,
+    make_gate: Callable[..., Gate],
+    encryption: str,
+    kms_key_id: str | None,
+) -> None:
+    tags = {"team": "web + shop", "data-class": "scrubbed/1"}
+    store = {
+        **options(seaweedfs, bucket).model_dump(
+            mode="json", include={"bucket", "prefix", "endpoint_url", "path_style"}
+        ),
+        "type": "s3",
+        "access_key_id": ACCESS_KEY,
+        "secret_access_key": SECRET_KEY,
+        "tags": tags,
+        "encryption": encryption,
+        "kms_key_id": kms_key_id,
+        "storage_class": "STANDARD_IA",
+        "key_file": str(key_file),
+        "checksum": "CRC64NVME",
+        "lifecycle": "ignore",
+    }
+    retention = {"route": [{"level": ["info", "error"], "to": "audit"}]}
+    gate = make_gate(exporters={"s3": store}, retention=retention)
+    for number in range(3):
+        (gate.inputs / f"app-{number}.log").write_bytes(
+            records(number * 500, 500) + b"ERROR r%06dx\n" % (9000 + number)
+        )
+        gate.finish()
+    found = keys(client, bucket)
+    pattern = r"gate/(standard|audit)/logs/dt=\d{4}-\d\d-\d\d/hr=\d\d/node-1-[0-9a-f]{32}\.ndjson\.zst\.enc"
+    assert len(found) >= 6
+    assert [key for key in found if not re.fullmatch(pattern, key)] == []
+    assert {key.split("/")[1] for key in found} == {"standard", "audit"}
+    for key in found:
+        head = client.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+        assert head["ServerSideEncryption"] == encryption
+        assert head.get("SSEKMSKeyId") == kms_key_id
+        assert head["StorageClass"] == "STANDARD_IA"
+        assert head["ChecksumCRC64NVME"]
+        assert head["Metadata"]["segment"] in key
+        tagged = client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
+        assert {tag["Key"]: tag["Value"] for tag in tagged} == tags
+        assert all(
+            grant["Grantee"].get("URI") is None for grant in client.get_object_acl(Bucket=bucket, Key=key)["Grants"]
+        )
+    own = S3Objects(options(seaweedfs, bucket))
+    gate.conserved(gate.stored(own, load_keys(key_file)))

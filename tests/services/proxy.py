@@ -73,6 +73,7 @@ class Proxy:
 
     async def _serve(self) -> None:
         self._closing = asyncio.Event()
+
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.ensure_future(self._connection(reader, writer))
             self._tasks.add(task)
