@@ -6,20 +6,28 @@ without a sign, numbers beyond a double, nesting that receivers refuse) is sent 
 lose digits.
 """
 
+import struct
 from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby
-from typing import Any
 
 import msgspec
 import orjson
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-MAX_DEPTH = 24  # of a body's objects and arrays: three messages each, and most receivers take a hundred
+from exporters.otlp.encoding import BYTES, any_value, field, key_value, varint
+
+# Fields of the messages, each with the tag it has on the wire.
+_RESOURCE_LOGS = b"\x0a"  # of ExportLogsServiceRequest
+_RESOURCE, _SCOPE_LOGS = b"\x0a", b"\x12"  # of ResourceLogs
+_RESOURCE_ATTRIBUTE = b"\x0a"  # of Resource
+_LOG_RECORD = b"\x12"  # of ScopeLogs
+_TIME, _SEVERITY_NUMBER, _SEVERITY_TEXT, _BODY, _ATTRIBUTE, _OBSERVED = (
+    b"\x09", b"\x10", b"\x1a", b"\x2a", b"\x32", b"\x59",
+)  # fmt: skip
+_fixed = struct.Struct("<Q").pack
+
 _SEVERITIES = {"TRACE": 1, "DEBUG": 5, "INFO": 9, "WARN": 13, "WARNING": 13, "ERROR": 17, "FATAL": 21, "CRITICAL": 21}
 
 
@@ -54,72 +62,54 @@ def log_requests(stored: bytes, limit: int) -> Iterator[bytes]:
 
 
 def _request(lines: bytes) -> bytes:
-    request = ExportLogsServiceRequest()
+    request = []
     for resource, group in groupby(_decode(lines), lambda line: bytes(line.resource)):
-        of_resource = request.resource_logs.add()
-        for name, value in orjson.loads(resource).items():
-            _attribute(of_resource.resource.attributes.add(), name, value)
-        records = of_resource.scope_logs.add().log_records
+        records: list[bytes] = []
         for line in group:
-            _fill(records.add(), line)
-    return request.SerializeToString()
+            record = _record(line)
+            records += (_LOG_RECORD, varint(len(record)), record)
+        scope = field(_SCOPE_LOGS, b"".join(records))
+        request.append(field(_RESOURCE_LOGS, field(_RESOURCE, _resource(resource)) + scope))
+    return b"".join(request)
 
 
-def _fill(record: LogRecord, line: _Line) -> None:
-    record.time_unix_nano = _nanoseconds(line.time)
-    record.observed_time_unix_nano = _nanoseconds(line.observed_time or line.time)
+@lru_cache(64)
+def _resource(attributes: bytes) -> bytes:
+    pairs = orjson.loads(attributes).items()
+    return b"".join(field(_RESOURCE_ATTRIBUTE, key_value(name, any_value(value))) for name, value in pairs)
+
+
+def _record(line: _Line) -> bytes:
+    time = _fixed(_nanoseconds(line.time))
+    parts = [_TIME, time]
     if line.severity:
-        record.severity_text = line.severity
-        record.severity_number = _SEVERITIES.get(line.severity.upper(), 0)  # type: ignore[assignment]
+        number = _SEVERITIES.get(line.severity.upper(), 0)
+        parts += (_SEVERITY_NUMBER, varint(number), field(_SEVERITY_TEXT, line.severity.encode()))
+    parts.append(field(_BODY, _body(line)))
     if line.stream:
-        _attribute(record.attributes.add(), "log.iostream", line.stream)
+        parts.append(_stream(line.stream))
     if line.partial:
-        _attribute(record.attributes.add(), "log.partial", True)
+        parts.append(_PARTIAL)
+    parts += (_OBSERVED, _fixed(_nanoseconds(line.observed_time)) if line.observed_time else time)
+    return b"".join(parts)
+
+
+@lru_cache(8)
+def _stream(name: str) -> bytes:
+    return field(_ATTRIBUTE, key_value("log.iostream", any_value(name)))
+
+
+_PARTIAL = field(_ATTRIBUTE, key_value("log.partial", any_value(True)))
+
+
+def _body(line: _Line) -> bytes:
     if line.body_base64:
-        record.body.bytes_value = b64decode(line.body_base64)
-        return
+        return field(BYTES, b64decode(line.body_base64))
     raw = bytes(line.body)
     try:
-        body = orjson.loads(raw)
+        return any_value(orjson.loads(raw))
     except orjson.JSONDecodeError:  # a number beyond what a double holds
-        body = raw.decode()
-    _value(record.body, body, MAX_DEPTH)
-
-
-def _attribute(attribute: KeyValue, name: str, value: Any) -> None:
-    attribute.key = name
-    _value(attribute.value, value, MAX_DEPTH)
-
-
-def _value(to: AnyValue, value: Any, depth: int) -> None:
-    kind = type(value)
-    if kind is str:
-        to.string_value = value
-    elif kind is bool:
-        to.bool_value = value
-    elif kind is int:
-        if -(1 << 63) <= value < 1 << 63:
-            to.int_value = value
-        else:
-            to.string_value = str(value)
-    elif kind is float:
-        to.double_value = value
-    elif value is None:
-        return
-    elif not depth:
-        to.string_value = orjson.dumps(value).decode()
-    elif kind is dict:
-        values = to.kvlist_value.values
-        to.kvlist_value.SetInParent()
-        for name, inner in value.items():
-            attribute = values.add()
-            attribute.key = name
-            _value(attribute.value, inner, depth - 1)
-    else:
-        to.array_value.SetInParent()
-        items = to.array_value.values
-        for inner in value:
-            _value(items.add(), inner, depth - 1)
+        return any_value(raw.decode())
 
 
 def _nanoseconds(time: str) -> int:
