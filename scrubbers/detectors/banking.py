@@ -118,6 +118,7 @@ DETECTORS = (
         canonical=_coin,
         must=(
             "bc1qardv855yjngspvxuttq897aqca3lxju2y69jce",
+            "BC1QARDV855YJNGSPVXUTTQ897AQCA3LXJU2Y69JCE",
             "bitcoin: 1NEDqZPvTWRaoho48qXuLLsrYomMXPABfD",
             "wallet 0x" + "52908400098527886E0F" + "7030069857D2E4169EE7",
         ),

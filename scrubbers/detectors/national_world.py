@@ -2,7 +2,17 @@
 
 import re
 
-from scrubbers.detectors.detector import GROUPS_OF_THREE, LEFT, RIGHT, Confidence, Find, Span, Trigger
+from scrubbers.detectors.detector import (
+    GROUPS_OF_THREE,
+    LEFT,
+    RIGHT,
+    Confidence,
+    Detector,
+    Find,
+    Span,
+    Trigger,
+    alnum,
+)
 from scrubbers.detectors.national import identifier, validator
 from scrubbers.detectors.national_europe import SIX_AND_THREE
 
@@ -118,16 +128,13 @@ DETECTORS = (
         ("6214 9832 0257", "621498320257"),
         "6214 9832 0258",
     ),
-    identifier(
-        "kr_rrn",
-        "Korean resident registration numbers, with their dash.",
-        "kr.rrn",
-        rb"[0-9]{6}-[0-9]{7}",
-        ("주민등록번호", "resident reg|istration"),
-        ("971013-9019902",),
-        "971013-9019903",
+    Detector(
+        name="kr_rrn",
+        about="Korean resident registration numbers, with their dash.",
         triggers=(_shaped(SIX_AND_THREE, _kr_rrn, rb"[0-9][0-9]-[0-9]{3}"),),
-        alone="971013-9019902",
+        canonical=alnum,
+        must=("971013-9019902", "(971013-9019902)", "주민등록번호: 971013-9019902"),
+        must_not=("971013-9019903", "971313-9019902", "9710139019902"),
     ),
     identifier(
         "cn_ric",

@@ -134,7 +134,7 @@ DETECTORS = (
         about="Hardware (MAC) addresses, by context; those of groups and of Docker are infrastructure.",
         triggers=after(
             (
-                *(*signed("mac"), "mac address", "mac addr", "hwaddr", "link/ether", "ether ", "bssid", "lladdr"),
+                *(*signed("mac"), "mac addr", "hwaddr", "link/ether", "ether ", "bssid", "lladdr"),
                 *("dhcpack", "dhcpreq|uest", "dhcpdisc|over", "dhcpoffer"),
             ),
             _MAC,

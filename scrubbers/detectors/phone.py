@@ -80,10 +80,10 @@ _TRUNK = re.compile(LEFT + rb"\+?1[ .-]?\Z")
 _AFTER_TRUNK = (b"1", b" ", b".", b"-")
 
 
-_WORDS = (
+_WORDS = (  # a letter beyond ASCII is no part of a word: so "phone" is "téléphone", too
     *("phone", "telephone", "mobile no", "mobile number", "cell no", "cell number", "whatsapp", "msisdn"),
     *(*signed("tel", "fax"), "tel. ", "telefon", "telefonnummer", "handynummer", "rufnummer"),
-    *("téléphone", "telefono", "teléfono", "telefone", "telefoon"),
+    *("telefono", "teléfono", "telefone", "telefoon"),
 )
 _DIALLED = rb"\+?(?:" + _OPENING + rb")?[0-9](?:(?:" + _SIGNS + rb"| ?/ ?)[0-9]){6,14}" + RIGHT
 _NO_PHONE = re.compile(  # a date, a network address, a time in milliseconds
@@ -132,6 +132,7 @@ DETECTORS = (
             "1.415.234.1023",
             "phone: 030 901820",
             "Tel. 0171/3920001",
+            "téléphone : 01 43 21 65 87",
         ),
         must_not=(
             "115-234-1023",
