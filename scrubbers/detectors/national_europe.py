@@ -222,7 +222,7 @@ DETECTORS = (
         "fi.hetu",
         rb"[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y]",
         ("henkilötunnus", "henkilotunnus", "hetu", "sotu"),
-        ("131052-308T",),
+        ("131052-308T", "131052Y308T"),
         "131052-308U",
         triggers=(_shaped(SIX_AND_THREE, _fi_hetu, rb"[0-9][0-9][-+A-F][0-9]{3}"),),
         alone="131052-308T",
