@@ -1,4 +1,4 @@
-"""The main job in one go (`make run`): a careless shop, real traffic, the gate over its log, and proof.
+"""The main job in one go (`make run`): a careless shop, real traffic, the gate over its log and its spans, and proof.
 
     python -m examples.demo [--serve] [--folder FOLDER]
 
@@ -18,11 +18,13 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -39,11 +41,16 @@ LISTEN = 9464  # the port of metrics, when it is free
 _COMMAND = Path(sys.executable).with_name("sluicegate")
 
 GATE = """\
-# What `make run SERVE=1` runs: the shop's log into small sealed objects, the newest a few seconds old.
+# What `make run SERVE=1` runs: the shop's log and spans into small sealed objects, the newest a few seconds old.
 sources:
   shop:
     type: file
     include: [{log}]
+  spans:
+    type: otlp
+    grpc:
+      listen: {otlp}
+    http: null
 
 exporters:
   local:
@@ -56,6 +63,31 @@ spool:
 
 telemetry:
   listen: 127.0.0.1:{port}
+"""
+
+
+# What `make run` receives the shop's spans with, into the store and the spool of the embedded default.
+RECEIVER = """\
+workers: 1
+sources:
+  spans:
+    type: otlp
+    grpc:
+      listen: {otlp}
+    http: null
+
+exporters:
+  local:
+    type: local
+    path: {store}
+
+spool:
+  directory: {spool}
+
+telemetry:
+  listen: 127.0.0.1:{port}
+  log:
+    level: warning
 """
 
 
@@ -106,7 +138,7 @@ def play(console: Console, folder: Folder) -> int:
     seed = time.time_ns() % 2**32
     made = config.make(seed)
     _title(console, "shop", f"{VISITORS} made-up people sign up, log in, search, buy and get money back (seed {seed})")
-    with Shop(folder.root, made) as shop:
+    with _receiving(folder) as otlp, Shop(folder.root, made, otlp=otlp) as shop:
         planted = [*asyncio.run(traffic.play(shop.url, people(seed, VISITORS), seed=seed)), *made.planted]
     save(planted, folder.root / "planted.json")
     _save_patterns(planted, folder.patterns)
@@ -116,16 +148,51 @@ def play(console: Console, folder: Folder) -> int:
     if code := subprocess.run(gate, env=folder.environment, check=False).returncode:
         console.print(f"the gate ended with code {code}", style="red")
         return code
-    stored = subprocess.run(
-        [_COMMAND, "read", folder.store], env=folder.environment, capture_output=True, check=True
-    ).stdout
-    _show(console, pairs(before, stored), planted)
-    code = _prove(console, folder, before, stored, planted)
+    records, spans = _read(folder, "logs"), _read(folder, "traces")
+    told = spans_before(shop.spans.read_bytes())
+    _title(console, "gate", f"over OTLP: {len(spans_after(spans))} of the shop's {len(told)} spans received and stored")
+    _show(console, pairs(before, records), span_pairs(told, spans_after(spans)), planted)
+    code = _prove(console, folder, (before, shop.spans.read_bytes()), records + spans, planted)
     _title(console, "try it", "from this folder")
     for about, command in commands(folder):
         console.print(f"  # {about}", style="dim")
         console.print(f"  {command}")
     return code
+
+
+@contextmanager
+def _receiving(folder: Folder) -> Iterator[str]:
+    """A gate that receives spans meanwhile, and where; it has stored them when it ends. Raises RuntimeError."""
+    port, otlp = _free_port(), _free_address()
+    file = folder.root / "receiver.yaml"
+    file.write_text(_filled(RECEIVER, folder, port=port, otlp=otlp))
+    # In a session of its own: Ctrl-C at the terminal is for us, and the gate gets one signal to drain, not two.
+    gate = subprocess.Popen([_COMMAND, "run", "--config", file], env=folder.environment, start_new_session=True)
+    try:
+        while not _ready(port):
+            if gate.poll() is not None:
+                raise RuntimeError(f"the gate did not start: it ended with code {gate.returncode}")
+            time.sleep(0.05)
+        yield otlp
+    finally:
+        if gate.poll() is None:
+            gate.terminate()
+        code = gate.wait()
+    if code:
+        raise RuntimeError(f"the gate ended with code {code}")
+
+
+def _ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _read(folder: Folder, signal: str) -> bytes:
+    command: list[str | Path] = [_COMMAND, "read", folder.store, "--signal", signal]
+    return subprocess.run(command, env=folder.environment, capture_output=True, check=True).stdout
 
 
 def commands(folder: Folder) -> list[tuple[str, str]]:
@@ -148,21 +215,24 @@ def commands(folder: Folder) -> list[tuple[str, str]]:
 def serve(console: Console, folder: Folder) -> int:
     """Shop, traffic and gate, until Ctrl-C or SIGTERM; the gate then drains."""
     made = config.make(time.time_ns() % 2**32)
-    port = _free_port()
-    with Shop(folder.root, made) as shop:
-        file = folder.root / "gate.yaml"
-        file.write_text(_gate_file(shop.log, folder, port))
-        # In a session of its own: Ctrl-C at the terminal is for us, and the gate gets one signal to drain, not two.
-        gate = subprocess.Popen([_COMMAND, "run", "--config", file], env=folder.environment, start_new_session=True)
-        try:
+    port, otlp = _free_port(), _free_address()
+    file = folder.root / "gate.yaml"
+    log = folder.root / "shop.log"
+    file.write_text(_filled(GATE, folder, log=glob.escape(str(log)), port=port, otlp=otlp))
+    # In a session of its own: Ctrl-C at the terminal is for us, and the gate gets one signal to drain, not two.
+    gate = subprocess.Popen([_COMMAND, "run", "--config", file], env=folder.environment, start_new_session=True)
+    try:
+        with Shop(folder.root, made, otlp=otlp) as shop:
             _title(console, "shop", f"{shop.url}, visited by made-up people until Ctrl-C")
             _title(console, "gate", f"http://127.0.0.1:{port}/metrics; runs with {_shown(file)}")
             _title(console, "read", f"{commands(folder)[1][1]}\n")
+            while gate.poll() is None and not _ready(port):
+                time.sleep(0.05)
             told = asyncio.run(_keep_visiting(shop.url, gate))
-        finally:
-            if gate.poll() is None:
-                gate.terminate()
-            code = gate.wait()
+    finally:
+        if gate.poll() is None:
+            gate.terminate()
+        code = gate.wait()
     if not told:
         console.print(f"the gate ended by itself with code {code}", style="red")
         return code or 1
@@ -193,10 +263,10 @@ async def _visit(url: str, gate: "subprocess.Popen[bytes]") -> None:
         await asyncio.sleep(1)
 
 
-def _gate_file(log: Path, folder: Folder, port: int) -> str:
+def _filled(template: str, folder: Folder, *, port: int, **texts: str) -> str:
     """A JSON string is a YAML string, whatever the checkout's folder is called."""
-    quoted = {"log": glob.escape(str(log)), "store": str(folder.store), "spool": str(folder.home / "spool")}
-    return GATE.format(port=port, **{name: json.dumps(value) for name, value in quoted.items()})
+    quoted = {"store": str(folder.store), "spool": str(folder.home / "spool"), **texts}
+    return template.format(port=port, **{name: json.dumps(value) for name, value in quoted.items()})
 
 
 @dataclass(slots=True, frozen=True)
@@ -235,31 +305,73 @@ def _body(record: bytes) -> bytes:
     return msgspec.json.decode(body, type=str).encode() if body.startswith(b'"') else body
 
 
-def _show(console: Console, paired: Iterable[Pair], planted: Sequence[Planted]) -> None:
-    """A line of each notation before and after: the one with the most kinds of planted values in it."""
+def spans_before(told: bytes) -> dict[str, bytes]:
+    """The shop's spans by their ids, as it wrote them down itself: name and attributes."""
+    spans = map(json.loads, told.splitlines())
+    return {span["context"]["span_id"].removeprefix("0x"): _span(span["name"], span["attributes"]) for span in spans}
+
+
+def spans_after(stored: bytes) -> dict[str, bytes]:
+    """The spans in lines of OTLP/JSON."""
+    return {
+        span["spanId"]: _span(span["name"], {each["key"]: _value(each["value"]) for each in span.get("attributes", ())})
+        for request in map(json.loads, stored.splitlines())
+        for group in request["resourceSpans"]
+        for scope in group["scopeSpans"]
+        for span in scope["spans"]
+    }
+
+
+def span_pairs(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Iterator[Pair]:
+    return (Pair(before[id_], after[id_]) for id_ in before.keys() & after.keys())
+
+
+def _span(name: str, attributes: Mapping[str, object]) -> bytes:
+    return f"span {name} {json.dumps(attributes)}".encode()
+
+
+def _value(value: Mapping[str, Any]) -> object:
+    kind, content = next(iter(value.items()))
+    return int(content) if kind == "intValue" else content
+
+
+def _show(console: Console, paired: Iterable[Pair], of_spans: Iterable[Pair], planted: Sequence[Planted]) -> None:
+    """A line of each notation, and a span, before and after: the one with the most kinds of planted values in it."""
     best: dict[str, tuple[int, Pair]] = {}
-    for pair in paired:
+    for pair in (*paired, *of_spans):
         kinds = len({one.kind for one in found(planted, pair.before.decode(errors="replace"))})
-        notation = "json" if pair.before.startswith(b"{") else "logfmt" if b" lib=" in pair.before else "access"
+        notation = _notation(pair.before)
         if len(pair.before) < WIDTH and kinds > best.get(notation, (0, None))[0]:
             best[notation] = (kinds, pair)
-    _title(console, f"\n{len(best)} lines, before and after", "(the people are made up)")
+    _title(console, f"\n{len(best) - 1} lines and a span, before and after", "(the people are made up)")
     for _, pair in best.values():
         console.print(Text.assemble(("  − ", "red"), pair.before.decode(errors="replace")))
         console.print(Text.assemble(("  + ", "green"), pair.after.decode(errors="replace"), "\n"))
 
 
-def _prove(console: Console, folder: Folder, before: bytes, stored: bytes, planted: Sequence[Planted]) -> int:
-    """Search for every planted value in what can be read back, and in every file of store and spool as it is."""
-    went_in = found(planted, before.decode(errors="replace"))
+def _notation(line: bytes) -> str:
+    if line.startswith((b"span ", b"{")):
+        return "span" if line.startswith(b"span ") else "json"
+    return "logfmt" if b" lib=" in line else "access"
+
+
+def _prove(
+    console: Console, folder: Folder, before: tuple[bytes, bytes], stored: bytes, planted: Sequence[Planted]
+) -> int:
+    """Search for every planted value in what can be read back, and in every file of store and spool as it is.
+
+    `before`: the log and the spans.
+    """
+    went_in, in_spans = (found(planted, each.decode(errors="replace")) for each in before)
     survived = found(planted, stored.decode(errors="replace"))
     files = [path for place in (folder.store, folder.home) for path in sorted(place.rglob("*")) if path.is_file()]
     raw = b"\n".join(path.read_bytes() for path in files)
     survived += found(planted, raw.decode("latin-1"))
-    _title(console, "proof", f"{len(went_in)} planted values in the log, {len(survived)} in the store\n")
+    counts = f"{len(went_in)} planted values in the log, {len(in_spans)} in the spans, {len(survived)} in the store"
+    _title(console, "proof", f"{counts}\n")
     for one in survived:
         console.print(f"  survived: a value of kind {one.kind}", style="red")
-    return 1 if survived or not went_in else 0
+    return 0 if went_in and in_spans and not survived else 1
 
 
 def _save_patterns(planted: Sequence[Planted], path: Path) -> None:
@@ -275,6 +387,11 @@ def _title(console: Console, what: str, more: str) -> None:
 def _shown(path: Path) -> str:
     """As a person in this folder types it."""
     return shlex.quote(os.path.relpath(path))
+
+
+def _free_address() -> str:
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 def _free_port() -> int:

@@ -1,4 +1,5 @@
-"""`python -m examples.shop CONFIG --log FILE [--spans FILE] [--port N]`: serve on loopback until SIGTERM or Ctrl-C.
+"""`python -m examples.shop CONFIG --log FILE [--spans FILE] [--otlp ADDRESS] [--port N]`: serve on loopback until
+SIGTERM or Ctrl-C.
 
 Prints its base URL as the first line of stdout once it serves.
 """
@@ -13,10 +14,12 @@ import socket
 from pathlib import Path
 
 from aiohttp import web
+from grpc import Compression
 from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 
 from examples.shop import app, logs
 
@@ -26,6 +29,7 @@ def main() -> None:
     parser.add_argument("config", type=Path, help="JSON, as examples.shop.config makes it")
     parser.add_argument("--log", type=Path, required=True, help="append log lines to this file")
     parser.add_argument("--spans", type=Path, help="append finished spans to this file, one JSON object a line")
+    parser.add_argument("--otlp", metavar="ADDRESS", help="send finished spans there, by OTLP over gRPC")
     parser.add_argument("--port", type=int, default=0, help="0: a free one")
     given = parser.parse_args()
     config = json.loads(given.config.read_text())
@@ -38,6 +42,9 @@ def main() -> None:
             out = stack.enter_context(given.spans.open("a", encoding="utf-8"))
             exporter = ConsoleSpanExporter(out=out, formatter=lambda span: f"{span.to_json(indent=None)}\n")
             tracing.add_span_processor(SimpleSpanProcessor(exporter))
+        if given.otlp:
+            sent = OTLPSpanExporter(endpoint=given.otlp, insecure=True, compression=Compression.Gzip)
+            tracing.add_span_processor(BatchSpanProcessor(sent))
         trace.set_tracer_provider(tracing)
         asyncio.run(_serve(config, given.port))
 

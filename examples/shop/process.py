@@ -12,14 +12,15 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class Shop:
-    """Serves within the `with` block at `url`, writing `log` and `spans` into `folder`.
+    """Serves within the `with` block at `url`, writing `log` and `spans` into `folder`; spans also go to `otlp`.
 
     Raises RuntimeError when it does not start; its stderr is left as it is, so that the reason is seen.
     """
 
     url: str
 
-    def __init__(self, folder: Path, made: Made) -> None:
+    def __init__(self, folder: Path, made: Made, *, otlp: str | None = None) -> None:
+        self._otlp = ["--otlp", otlp] if otlp else []
         self._config = folder.absolute() / "config.json"
         self.log = folder.absolute() / "shop.log"
         self.spans = folder.absolute() / "spans.jsonl"
@@ -35,6 +36,7 @@ class Shop:
             self.log,
             "--spans",
             self.spans,
+            *self._otlp,
         ]
         # In a session of its own: Ctrl-C at the terminal ends whoever watches the shop, and that ends the shop.
         self._process = subprocess.Popen(

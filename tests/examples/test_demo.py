@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import pytest
 
-from examples.demo import Pair, pairs
+from examples.demo import Pair, pairs, spans_after, spans_before
 from examples.shop.planted import Planted, found, load
 
 T = TypeVar("T")
@@ -52,15 +52,27 @@ def test_it_plants_hundreds_of_values_and_says_so(
     played: "subprocess.CompletedProcess[str]", planted: list[Planted], folder: Path
 ) -> None:
     assert len(found(planted, (folder / "shop.log").read_text())) == len(planted) > 200
-    assert f"{len(planted)} planted values in the log, 0 in the store" in played.stdout
+    in_spans = len(found(planted, (folder / "spans.jsonl").read_text()))
+    assert in_spans > 50
+    assert f"{len(planted)} planted values in the log, {in_spans} in the spans, 0 in the store" in played.stdout
 
 
 def test_no_planted_value_is_in_what_is_read_back(planted: list[Planted], commands: dict[str, str]) -> None:
     records = _shell(commands["the records in them, one JSON object a line"].partition(" | ")[0])
-    lines = records.splitlines()
-    assert len(lines) > 500
-    assert all(json.loads(line)["resource"]["log.file.name"] == "shop.log" for line in lines)
+    logs = [line for line in map(json.loads, records.splitlines()) if "resource" in line]
+    assert len(logs) > 500
+    assert all(line["resource"]["log.file.name"] == "shop.log" for line in logs)
     assert not found(planted, records)
+
+
+def test_all_spans_of_the_shop_are_stored(
+    played: "subprocess.CompletedProcess[str]", commands: dict[str, str], folder: Path
+) -> None:
+    told = spans_before((folder / "spans.jsonl").read_bytes())
+    records = _shell(commands["the records in them, one JSON object a line"].partition(" | ")[0])
+    stored = spans_after(b"\n".join(line for line in records.encode().splitlines() if b'"resourceSpans"' in line[:20]))
+    assert stored.keys() == told.keys()
+    assert f"{len(told)} of the shop's {len(told)} spans received and stored" in played.stdout
 
 
 def test_no_planted_value_is_in_any_file_of_the_gate(planted: list[Planted], folder: Path) -> None:
@@ -73,7 +85,7 @@ def test_no_planted_value_is_printed_but_in_the_lines_shown_before(
     played: "subprocess.CompletedProcess[str]", planted: list[Planted]
 ) -> None:
     before = SHOWN_BEFORE.findall(played.stdout)
-    assert len(before) == 3
+    assert len(before) == 4
     assert all(found(planted, line) for line in before)
     assert not found(planted, SHOWN_BEFORE.sub("", played.stdout))
     assert not found(planted, played.stderr)
@@ -83,7 +95,7 @@ def test_each_line_shown_after_is_the_one_before_without_what_is_personal(
     played: "subprocess.CompletedProcess[str]",
 ) -> None:
     shown = re.findall(r"^  − (.*)\n  \+ (.*)$", played.stdout, re.MULTILINE)
-    assert len(shown) == 3
+    assert len(shown) == 4
     for before, after in shown:
         parts = [re.escape(part) for part in re.split(r"\[REDACTED:[a-z_0-9]+\]", after)]
         assert re.fullmatch(".+".join(parts), before), (before, after)
@@ -94,7 +106,7 @@ def test_nothing_it_prints_steers_a_terminal(played: "subprocess.CompletedProces
 
 
 def test_the_commands_it_prints_work_when_they_are_copied(planted: list[Planted], commands: dict[str, str]) -> None:
-    assert re.fullmatch(r" *\d+ \S+\.ndjson\.zst\.enc\n", _shell(commands["the objects"]))
+    assert re.fullmatch(r"( *\d+ \S+\.(ndjson|otlp)\.zst\.enc\n){2,}", _shell(commands["the objects"]))
     assert _shell(commands["the records in them, one JSON object a line"]).count("\n") == 5
     assert int(_shell(commands["lines of the log with a planted value in them"])) > 100
     assert _shell(commands["and of the stored records: 0"]) == "0\n"

@@ -18,7 +18,7 @@ POLICIES = sorted((EXAMPLES / "policies").glob("*.yaml"))
 COMMAND = Path(sys.executable).with_name("sluicegate")
 KEY = {"HASH_KEY": "an-example-key-of-32-characters."}
 PERSONAL = b'{"email":"bob@example.com","card":"4111 1111 1111 1111","order_id":"4111111111111111","path":"/tea"}\n'
-ENVIRONMENT = {"NODE_NAME": "node-1", "S3_BUCKET": "telemetry"}
+ENVIRONMENT = {"NODE_NAME": "node-1", "S3_BUCKET": "telemetry", "COLLECTOR_ENDPOINT": "http://127.0.0.1:1"}
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
