@@ -46,6 +46,7 @@ bench: env  ## the benchmarks, one table each
 	$(BIN)/python -m bench.detectors
 	$(BIN)/python -m bench.sources
 	$(BIN)/python -m bench.record
+	$(BIN)/python -m bench.otlp
 	$(BIN)/python -m bench.pipeline
 
 detection: env .venv-evidence/.ready  ## measure what is found, and beside presidio-analyzer; writes docs/detection.md

@@ -90,6 +90,10 @@ class _Walk:
         while at < end:
             start = at
             tag = body[at]
+            if tag == record:
+                at = self._skip(at, end, record, hit)
+                if at != start:
+                    continue
             at += 1
             if tag >= 0x80:
                 tag, at = varint(body, start, end)
@@ -141,6 +145,28 @@ class _Walk:
             if tag < 8:
                 raise Malformed("a field has no valid number")
         self._hit = next_
+
+    def _skip(self, at: int, end: int, record: int, hit: int) -> int:
+        """Behind the clean records that stand there one after the other, written as all are that write them."""
+        body, records, last = self._body, 0, min(hit, end + 1)
+        try:
+            while body[at] == record:
+                size = body[at + 1]
+                if size < 0x80:
+                    stop = at + 2 + size
+                else:
+                    more = body[at + 2]
+                    if more >= 0x80:
+                        break
+                    stop = at + (size - 0x7D) + (more << 7)
+                if stop >= last:
+                    break
+                at = stop
+                records += 1
+        except IndexError:  # the last one ends with the request
+            pass
+        self._records += records
+        return at
 
     def _record(self, frame: _Frame, start: int, length_at: int, at: int, stop: int) -> None:
         inner = frame.message.inner
