@@ -16,6 +16,7 @@ from scrubbers.otlp.wire import BYTES, FIXED32, FIXED64, VARINT, Malformed, enco
 from scrubbers.outcome import Quarantined, Scrubbed
 from scrubbers.splice import Finding, splice
 
+MAX_LINE = 1 << 20  # bytes of one text or attribute: what has more is not looked at, and does not pass
 Scrub: TypeAlias = Callable[[bytes], Scrubbed]
 
 
@@ -200,8 +201,7 @@ class _Walk:
             else:
                 main = self._look(site, frame)
                 for text in hidden:
-                    self.sites.append((site, frame, main))
-                    self.lines.append(text_line(text))
+                    self._line(site, frame, main, text_line(text))
         elif kind is Kind.TEXT or (kind is Kind.ID and stop - at not in _ID_SIZES):
             self._look(Text(start, length_at, stop, self._body[at:stop]), frame)
         elif kind is None:
@@ -231,9 +231,14 @@ class _Walk:
 
     def _look(self, site: Site, frame: _Frame) -> int:
         number = len(self.lines)
-        self.sites.append((site, frame, number))
-        self.lines.append(site.line)
+        self._line(site, frame, number, site.line)
         return number
+
+    def _line(self, site: Site, frame: _Frame, main: int, line: bytes) -> None:
+        if len(line) > MAX_LINE:
+            frame.unit.reason, line = "too large", b""
+        self.sites.append((site, frame, main))
+        self.lines.append(line)
 
 
 _ID_SIZES = (0, 8, 16)
@@ -276,10 +281,12 @@ class _Result:
         """Tell the lines that changed, by number, and the units that have one that cannot be made clean."""
         walk = self._walk
         before, after = walk.lines[first:last], scrubbed.body.split(b"\n")
-        for each in scrubbed.quarantined:
-            unit = walk.sites[first + each.index][1].unit
-            unit.reason = unit.reason or each.reason
-            after.insert(each.index, before[each.index])
+        if scrubbed.quarantined:
+            for each in scrubbed.quarantined:
+                unit = walk.sites[first + each.index][1].unit
+                unit.reason = unit.reason or each.reason
+            out, left = {each.index for each in scrubbed.quarantined}, iter(after)
+            after = [line if number in out else next(left) for number, line in enumerate(before)]
         for number, (old, new) in enumerate(zip(before, after, strict=False), first):
             if old != new:
                 changed[number] = new

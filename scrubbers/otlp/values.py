@@ -10,6 +10,7 @@ import json
 import math
 import re
 import struct
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -282,12 +283,16 @@ def _aligned(old: Sequence[tuple[str, Tree]], new: Sequence[tuple[str, Tree]]) -
     """Which of the old members each of the new ones was; None: that is not known, for its name was personal."""
     if len(old) == len(new):
         return list(range(len(new)))
+    where: dict[str, list[int]] = {}
+    for at, (name, _) in enumerate(old):
+        where.setdefault(name, []).append(at)
     found: list[int | None] = []
     reached = 0
     for name, _ in new:
-        at = next((at for at in range(reached, len(old)) if old[at][0] == name), None)
-        found.append(at)
-        reached = reached if at is None else at + 1
+        places = where.get(name, ())
+        next_ = bisect_left(places, reached)
+        found.append(places[next_] if next_ < len(places) else None)
+        reached = reached if found[-1] is None else found[-1] + 1
     return found
 
 
