@@ -213,6 +213,20 @@ class FileClosed(Event):
 
 
 @dataclass(slots=True, frozen=True)
+class SourceThrottled(Event):
+    """A file is read no faster than `rate_limit` says: the rest of it waits for `seconds`."""
+
+    source: str
+    path: str
+    seconds: float
+    text = "the file's rate_limit is used up; the rest of it waits"
+    distinct = ("source", "path")
+
+    def count(self) -> None:
+        telemetry.SOURCE_THROTTLED_SECONDS.add(self.seconds, source=self.source)
+
+
+@dataclass(slots=True, frozen=True)
 class FileTruncated(Event):
     """A file is shorter than what was read of it: read again from its start. What was cut unread is lost."""
 

@@ -105,6 +105,11 @@ BYTES_RECEIVED = Counter(
 LINES_CUT = Counter("sluicegate_lines_cut_total", "Pieces that lines above max_line_bytes were cut into.", "source")
 SOURCE_ERRORS = Counter("sluicegate_source_errors_total", "Failures of a source to read.", "source", "reason")
 REQUESTS = Counter("sluicegate_requests_total", "Requests to a source.", "source", "protocol", "outcome")
+SOURCE_THROTTLED_SECONDS = Counter(
+    "sluicegate_source_throttled_seconds_total",
+    "Time that files waited because of rate_limit, summed over them.",
+    "source",
+)
 FILES_OPEN = Gauge("sluicegate_files_open", "Files being tailed.", "source")
 FILES_TRUNCATED = Counter("sluicegate_files_truncated_total", "Files found shorter than what was read.", "source")
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import heapq
+import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
@@ -13,11 +15,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 from watchfiles import Change
 
+from collector import events
 from collector.batch import TARGET_BYTES, Batch, Nanoseconds, Position
 from collector.sources.discovery import Roots, Watcher, discover
 from collector.sources.fingerprint import Fingerprints
 from collector.sources.framing import Cut
 from collector.sources.identity import FileKey
+from collector.sources.pace import Pace
 from collector.sources.source import Emit, Redact
 from collector.sources.tail import Tail
 from collector.sources.thread import in_thread
@@ -49,6 +53,9 @@ class FileOptions(Settings):
     file systems whose changes the kernel does not see."""
     poll_interval: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=1)
     """How often to look for new and changed files."""
+    rate_limit: Annotated[ByteSize, Field(ge=1024)] | None = None
+    """Bytes a second that one file, with those rotated away from it, may be read at; the rest waits in the file. What
+    floods then leaves the others their share of the spool. Default: no limit; files have their turns one by one."""
     max_open_files: Annotated[int, Field(ge=1)] = 512
     """Files kept open at the same time; more are read in turn."""
 
@@ -93,6 +100,8 @@ class FileSource:
         self._ready: deque[FileKey] = deque()
         self._packed: deque[FileKey] = deque()  # of those that are ready
         self._turn_of_packed = False
+        self._pace = Pace(options.rate_limit, clock)
+        self._resting: list[tuple[float, FileKey, bool]] = []  # a heap: until when, and whether a packed one is begun
         self._queued: set[FileKey] = set()
         self._open: OrderedDict[FileKey, Tail] = OrderedDict()  # least recently read first
         self._paths: dict[str, FileKey] = {}
@@ -116,6 +125,8 @@ class FileSource:
                     await emit(batch)
                 if self.ready:
                     await asyncio.sleep(0)
+                elif self._once and self._resting:
+                    await asyncio.sleep(max(0.0, self._resting[0][0] - self._clock()))
                 elif not self._once:
                     await self._wait()
                 elif finishing and not self._finish():
@@ -157,10 +168,14 @@ class FileSource:
         """A turn for each file that is ready, until there is about one batch to hand on."""
         batches: list[Batch] = []
         size = 0
+        self._wake()
         while self.ready and size < TARGET_BYTES:
             key, begun = self._next()
             tail = self._tracker.tails.get(key)
             if tail is None:
+                continue
+            if (wait := self._pace.wait(tail.home)) > 0:
+                self._rest(key, tail, wait, begun=begun)
                 continue
             try:
                 if not self._tracker.reopen(tail):
@@ -177,7 +192,9 @@ class FileSource:
                 tail.more = not isinstance(error, BadGzipFile)  # damaged data does not mend itself
                 continue
             batches += new
-            size += sum(len(batch.body) for batch in new)
+            read = sum(len(batch.body) for batch in new)
+            size += read
+            self._pace.spend(tail.home, read)
             self._open[key] = tail
             self._open.move_to_end(key)
             if tail.more and tail.packed:
@@ -209,6 +226,22 @@ class FileSource:
         if key not in self._queued:
             self._queued.add(key)
             self._ready.append(key)
+
+    def _rest(self, key: FileKey, tail: Tail, seconds: float, *, begun: bool) -> None:
+        """Read on in a file when its budget allows."""
+        events.SourceThrottled(self.name, tail.seen, seconds).emit()
+        self._queued.add(key)
+        heapq.heappush(self._resting, (self._clock() + seconds, key, begun))
+
+    def _wake(self) -> None:
+        now = self._clock()
+        while self._resting and self._resting[0][0] <= now:
+            _, key, begun = heapq.heappop(self._resting)
+            tail = self._tracker.tails.get(key)
+            if tail is not None and tail.packed and key in self._open:
+                self._go_on(key, first=begun)
+            else:
+                self._ready.append(key)
 
     def _go_on(self, key: FileKey, *, first: bool) -> None:
         self._queued.add(key)
@@ -269,7 +302,8 @@ class FileSource:
 
     async def _wait(self) -> None:
         """Until a file has changed or it is time to look for files."""
-        while not self.ready and (rest := self._next_scan() - self._clock()) > 0:
+        wake = self._resting[0][0] if self._resting else math.inf
+        while not self.ready and (rest := min(wake, self._next_scan()) - self._clock()) > 0:
             self._news.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), rest)

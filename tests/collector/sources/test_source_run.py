@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from collector import telemetry
 from collector.batch import Batch
 from collector.sources.content import GzipContent
 from collector.sources.file import FileOptions, FileSource
@@ -18,8 +20,9 @@ class Reader:
     """Runs a source, and waits until it has handed on what is expected."""
 
     def __init__(self, include: Path, **options: Any) -> None:
+        once = options.pop("once", False)
         settings = FileOptions(include=(str(include),), poll_interval=timedelta(milliseconds=20), **options)
-        self.source = FileSource("files", settings, redact=bytes)
+        self.source = FileSource("files", settings, redact=bytes, once=once)
         self.lines: list[bytes] = []
         self._news = asyncio.Event()
 
@@ -28,7 +31,10 @@ class Reader:
         self._news.set()
 
     async def expect(self, *lines: bytes) -> None:
-        while sorted(self.lines) != sorted(lines):
+        await self.until(lambda: sorted(self.lines) == sorted(lines))
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        while not condition():
             self._news.clear()
             await self._news.wait()
 
@@ -77,6 +83,32 @@ def test_a_root_that_does_not_exist_yet(tmp_path: Path, watch: str) -> None:
         await reader.expect(b"1")
 
     run(Reader(tmp_path / "not/yet/*.log", watch=watch), script)
+
+
+@pytest.mark.parametrize("watch", ["inotify", "poll"])
+def test_a_flood_waits_for_its_budget_and_others_do_not(tmp_path: Path, watch: str) -> None:
+    line = b"x" * 1023
+
+    async def script(reader: Reader) -> None:
+        append(tmp_path / "flood.log", (line + b"\n") * 4096)  # of 1 MiB a second, and one to begin with
+        await reader.until(lambda: reader.lines)
+        append(tmp_path / "quiet.log", b"1\n")
+        await reader.until(lambda: b"1" in reader.lines)
+        assert len(reader.lines) < 4097
+        await reader.expect(*[line] * 4096, b"1")
+
+    before = telemetry.total(telemetry.SOURCE_THROTTLED_SECONDS)
+    run(Reader(tmp_path / "*.log", watch=watch, rate_limit=1 << 20), script)
+    assert telemetry.total(telemetry.SOURCE_THROTTLED_SECONDS) > before
+
+
+def test_once_takes_its_time_too(tmp_path: Path) -> None:
+    append(tmp_path / "flood.log", b"x\n" * (1 << 20))
+    reader = Reader(tmp_path / "*.log", rate_limit=1 << 20, once=True)
+    began = time.monotonic()
+    asyncio.run(reader.source.run(reader.emit))
+    assert len(reader.lines) == 1 << 20
+    assert time.monotonic() - began > 0.5  # two seconds' worth, less the burst of one
 
 
 @pytest.mark.parametrize("watch", ["inotify", "poll"])
