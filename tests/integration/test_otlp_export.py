@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import random
 import re
 import threading
 import time
@@ -257,5 +258,33 @@ def test_a_server_that_asks_for_patience_gets_it_and_everything(make_gate: Calla
         assert len(found) == 300
         assert set(found.values()) == {1}
         balanced(gate)
+    finally:
+        server.close()
+
+
+def test_what_a_dead_server_has_not_got_is_kept_up_to_the_limit_and_then_files_wait(
+    make_gate: Callable[..., Gate],
+) -> None:
+    server = GrpcServer()
+    server.refusing = Answer(code="UNAVAILABLE")
+    chance = random.Random(1)
+    limit, count = 16 << 20, 6000
+    lines = [b"r%06dx %s\n" % (number, chance.randbytes(4000).hex().encode()) for number in range(count)]
+    try:
+        gate = make_gate(workers=1)
+        gate.settings["spool"] |= {"max_bytes": limit, "segment_bytes": 1 << 20}
+        gate.settings["exporters"]["otel"] = {"type": "otlp", "endpoint": server.endpoint, "compression": "none"}
+        (gate.inputs / "app.log").write_bytes(b"".join(lines))
+        gate.start()
+        assert gate.event("SpoolFull")["reason"] == "limit"
+        gate.reaches(1000, "sluicegate_export_records_total", exporter="store")
+        assert gate.metric("sluicegate_spool_bytes") <= limit
+        assert gate.metric("sluicegate_records_received_total") < count
+        server.refusing = None
+        gate.until(lambda: len(bodies(server.bodies)) == count, f"{count} records")
+        assert gate.stop() == 0
+        balanced(gate)
+        arrived = [id_ for body in server.bodies for id_ in re.findall(rb"r\d{6}x", body)]
+        assert arrived == sorted(set(arrived)), "in order, and once"
     finally:
         server.close()

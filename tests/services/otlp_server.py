@@ -52,6 +52,7 @@ class Taken:
     requests: list[Request] = field(default_factory=list)
     script: "deque[Answer]" = field(default_factory=deque)
     asked: int = 0
+    refusing: Answer | None = None  # what it says to everything, as long as it is set
     hold: "Callable[[], object]" = lambda: None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -60,6 +61,8 @@ class Taken:
         with self._lock:
             if request.body:
                 self.asked += 1
+            if self.refusing:
+                return self.refusing
             answer = self.script.popleft() if self.script and request.body else Answer()
             if answer.code == "OK" and answer.status == 200 and request.body:
                 self.requests.append(request)
