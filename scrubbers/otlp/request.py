@@ -285,9 +285,16 @@ class _Result:
             for each in scrubbed.quarantined:
                 unit = walk.sites[first + each.index][1].unit
                 unit.reason = unit.reason or each.reason
-            out, left = {each.index for each in scrubbed.quarantined}, iter(after)
-            after = [line if number in out else next(left) for number, line in enumerate(before)]
-        for number, (old, new) in enumerate(zip(before, after, strict=False), first):
+            out = {each.index for each in scrubbed.quarantined}
+            if last - first - 1 in out:
+                after.pop()  # behind the line end that is left of the last line
+            left = iter(after)
+            after = [line if number in out else next(left, b"") for number, line in enumerate(before)] + [*left]
+        if len(after) != len(before):  # lines that are not the ones that were given do not pass
+            for _, frame, _ in walk.sites[first:last]:
+                frame.unit.reason = "internal error"
+            return
+        for number, (old, new) in enumerate(zip(before, after, strict=True), first):
             if old != new:
                 changed[number] = new
 

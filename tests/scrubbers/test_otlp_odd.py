@@ -15,6 +15,8 @@ from otlp_messages import varint
 
 from scrubbers import Policy, Scrubber
 from scrubbers.otlp import measure
+from scrubbers.otlp.request import Part
+from scrubbers.otlp.request import scrub as otlp_scrub
 from scrubbers.outcome import Scrubbed
 
 
@@ -226,3 +228,12 @@ def test_other_actions_leave_a_string(action: str, left: str) -> None:
     span = ExportTraceServiceRequest.FromString(scrubbed).resource_spans[0].scope_spans[0].spans[0]
     assert [each.value.string_value.startswith(left) for each in span.attributes] == [True, True]
     assert span.dropped_attributes_count == 0
+
+
+@pytest.mark.parametrize("answer", [b"", b"a", b"a\nb\nc", b"\n\n\n"])
+def test_lines_that_are_not_those_that_were_given_do_not_pass(answer: bytes) -> None:
+    body = request(field(5, b"bob@x.io"), field(5, b"ann@x.io"))
+    parts = [Part(len(body), range(len(body)), lambda _: Scrubbed(answer, {}))]
+    left = otlp_scrub(body, "traces", parts)
+    assert [each.reason for each in left.quarantined] == ["internal error"] * 2
+    assert b"@x.io" not in left.body
