@@ -58,6 +58,9 @@ class ObjectStore(Protocol):
     def open(self, key: str) -> AbstractContextManager[tuple[BinaryIO, dict[str, str]]]:
         """The content, and the metadata where the store keeps any."""
 
+    def metadata(self, key: str) -> dict[str, str]:
+        """What `open` gives as metadata, without the content."""
+
     def remove(self, keys: Sequence[str]) -> None:
         """Remove objects, and the places that hold nothing then. One that is gone already is no error."""
 
@@ -106,6 +109,9 @@ class LocalObjects:
         with Path(key).open("rb") as file:
             yield file, {}
 
+    def metadata(self, key: str) -> dict[str, str]:  # noqa: ARG002
+        return {}
+
     def remove(self, keys: Sequence[str]) -> None:
         try:
             for key in keys:
@@ -152,6 +158,12 @@ class S3Objects:
             metadata = self._fetch(key, file)
             file.seek(0)
             yield cast("BinaryIO", file), metadata
+
+    def metadata(self, key: str) -> dict[str, str]:
+        try:
+            return dict(self._client.head_object(Bucket=self._connection.bucket, Key=key)["Metadata"])
+        except (ClientError, BotoCoreError) as error:
+            raise self._error(error) from error
 
     def remove(self, keys: Sequence[str]) -> None:
         for start in range(0, len(keys), _REMOVED_AT_ONCE):

@@ -8,7 +8,7 @@ ReadError        one object, or one place of the store, cannot be read whole; re
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from exporters.browsing import ObjectStore, StoredObject, StoreError
 from exporters.chunk import ChunkError, ChunkHeader, decode, read_chunks
+from exporters.fetching import Opening, ahead
 from exporters.keys import AnyKey, KeyUnavailable, Tampered, WrongKey
 from exporters.record_time import only_between
 from exporters.requests import NotOtlp
@@ -120,39 +121,54 @@ class Progress:
 
 
 Block: TypeAlias = tuple[ChunkHeader, bytes]
+Done: TypeAlias = Callable[[str, ReadError | None], None]
 
 
 class Reader:
     """Reads one store. After reading, `failures` holds what could not be read; nothing else was left out."""
 
     def __init__(
-        self, store: ObjectStore, keys: Sequence[AnyKey] = (), *, report: Callable[[Progress], None] | None = None
+        self,
+        store: ObjectStore,
+        keys: Sequence[AnyKey] = (),
+        *,
+        report: Callable[[Progress], None] | None = None,
+        fetch_ahead: int = 0,
     ) -> None:
-        """`report` is called with the same Progress again and again, after each chunk and each object."""
+        """`report` is called with the same Progress again and again, after each chunk and each object.
+
+        `fetch_ahead`: so many objects are fetched at once while one is read.
+        """
         self.failures: list[ReadError] = []
         self.progress = Progress()
         self._store = store
         self._keys = keys
         self._report = report or (lambda _: None)
+        self._fetch_ahead = fetch_ahead
         self._sealer: Sealer | None = None
 
-    def read(self, query: Query) -> Iterator[Block]:
+    def read(self, query: Query, *, without: Container[str] = (), done: Done = lambda *_: None) -> Iterator[Block]:
         r"""Chunk by chunk, in the order of the keys: the header and the wanted stored records, as they are stored.
 
-        With an empty query every byte of every object is verified.
+        With an empty query every byte of every object is verified. `without`: keys of objects that are not wanted.
+        `done` is called with the key of each object that need not be read again, and what is wrong with it for good.
         """
-        wanted = list(self.find(query))
+        wanted = [each for each in self.find(query) if each.key not in without]
         self.progress.objects += len(wanted)
         self.progress.bytes += sum(each.size for each in wanted)
         self._report(self.progress)
-        for each in wanted:
-            try:
-                yield from self._read_object(each, query)
-            except ReadError as error:
-                self.failures.append(error)
-            self.progress.objects_done += 1
-            self.progress.bytes_done += each.size
-            self._report(self.progress)
+        with ahead(self._store, wanted, self._fetch_ahead) as opening:
+            for each, open_it in opening:
+                try:
+                    yield from self._read_object(each, open_it, query)
+                    done(each.key, None)
+                except ReadError as error:
+                    self.failures.append(error)
+                    if not isinstance(error, Unreachable):
+                        done(each.key, error)
+                self.progress.objects_done += 1
+                self.progress.bytes_done += each.size
+                self._report(self.progress)
 
     def find(self, query: Query) -> Iterator[StoredObject]:
         """The objects that may hold something wanted; partitions out of question are not even listed."""
@@ -172,14 +188,14 @@ class Reader:
             if match is None or _wanted(query, match):
                 yield from self._walk(below, query, depth - 1)
 
-    def _read_object(self, stored: StoredObject, query: Query) -> Iterator[Block]:
+    def _read_object(self, stored: StoredObject, open_it: Opening, query: Query) -> Iterator[Block]:
         key = stored.key
         match = OBJECT_KEY.search(key)
         if match is None:
             raise Damaged(key, "its name is not that of a segment")
         records = 0
         try:
-            with self._store.open(key) as (file, metadata):
+            with open_it() as (file, metadata):
                 if match["sealed"]:
                     file, metadata = self._unseal(key, match["name"], file)
                 if metadata.get("segment", match["segment"]) != match["segment"]:

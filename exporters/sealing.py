@@ -18,6 +18,7 @@ from aws_encryption_sdk import CommitmentPolicy, EncryptionSDKClient, StreamDecr
 from aws_encryption_sdk.exceptions import DecryptKeyError, GenerateKeyError
 from aws_encryption_sdk.identifiers import AlgorithmSuite, EncryptionKeyType, WrappingAlgorithm
 from aws_encryption_sdk.internal.crypto.wrapping_keys import WrappingKey
+from aws_encryption_sdk.internal.formatting.deserialize import deserialize_header
 from aws_encryption_sdk.key_providers.kms import KMSMasterKey, KMSMasterKeyConfig
 from aws_encryption_sdk.key_providers.raw import RawMasterKeyProvider
 from aws_encryption_sdk.materials_managers.default import DefaultCryptoMaterialsManager
@@ -81,6 +82,13 @@ class Sealer:
         with _Translated():
             context = dict(stream.header.encryption_context)
         return io.BufferedReader(_Opened(stream, sealed), FRAME_BYTES), context
+
+
+def context_of(sealed: BinaryIO) -> dict[str, str]:
+    """The context that something sealed claims, which is not verified: no key is needed. Raises Tampered."""
+    with _Translated():
+        header, _ = deserialize_header(sealed)
+        return dict(header.encryption_context)
 
 
 def _provider(keys: Sequence[AnyKey]) -> Any:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from collector.cli import (
     config,
     keys,
+    ls,
     policy,
     pseudonym,
     quarantine,
@@ -52,7 +53,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback may quote records
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, scrub, read, status, retry, reveal, pseudonym):
+for module in (run, scrub, read, ls, status, retry, reveal, pseudonym):
     app.command(epilog=module.EPILOG)(getattr(module, module.__name__.rpartition(".")[2]))
 for module in (config, keys, policy, quarantine, retention):
     app.add_typer(module.app)

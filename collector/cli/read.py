@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,12 +13,13 @@ import typer
 
 from collector.cli.blocks import write
 from collector.cli.exits import CommandError
+from collector.cli.resuming import Resumable
+from collector.cli.wanted import Wanted
 
 if TYPE_CHECKING:
     from exporters.browsing import ObjectStore
-    from exporters.chunk import ChunkHeader
     from exporters.keys import AnyKey
-    from exporters.reading import Progress, Query, Reader
+    from exporters.reading import Block, Progress, Query, Reader
 
 EPILOG = """\
 Examples:
@@ -27,6 +29,7 @@ Examples:
     $ sluicegate read ./store --origin 'k8s.pod.name=web-*'
     $ sluicegate read s3://logs/app --key prod.key --output app.ndjson
     $ sluicegate read --signal traces --format proto --output spans.bin
+    $ sluicegate read --grep 'status":5..' --limit 20 --format body
     $ sluicegate read --list                    # without fetching anything
     $ sluicegate read --output /dev/null        # only verify every byte
 
@@ -59,72 +62,98 @@ def read(
             "beside it.",
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write here instead of stdout.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write here instead of stdout; interrupted, the same command again goes on.")
+    ] = None,
     form: Annotated[
         str,
         typer.Option(
             "--format",
-            metavar="json|proto",
-            help="Of what came by OTLP: a line of OTLP/JSON a request, or protobuf, each request behind its length.",
+            metavar="json|body|proto",
+            help="json: lines as they are stored, and OTLP/JSON; body: of log lines the record alone, as it came; "
+            "proto: what came by OTLP as protobuf, each request behind its length.",
         ),
     ] = "json",
+    grep: Annotated[
+        str | None, typer.Option(metavar="REGEX", help="Only lines in which this regular expression is found.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many lines; then nothing more is fetched.")
+    ] = None,
+    parallel: Annotated[int, typer.Option(min=0, max=32, help="Objects of a bucket fetched ahead at once.")] = 4,
     list_: Annotated[bool, typer.Option("--list", help="Only list the objects: size and key.")] = False,
 ) -> None:
     """Read stored records back: log lines as they are stored, what came by OTLP as OTLP/JSON."""
-    from exporters.reading import Reader
+    from exporters.browsing import S3Objects
+    from exporters.reading import Reader, Unreachable
 
-    if form not in {"json", "proto"}:
-        raise typer.BadParameter("write one of json, proto", param_hint="--format")
+    if form not in {"json", "body", "proto"}:
+        raise typer.BadParameter("write one of json, body, proto", param_hint="--format")
     if form == "proto" and signal is None:
         raise typer.BadParameter("name the signal: bytes do not tell which it is", param_hint="--signal")
-    query = _query(since, until, origin or [], signal, "otlp" if form == "proto" else None)
-    found, keys = _store(store, key or [])
-    with _output(output) as out, _progress(output) as report:
-        reader = Reader(found, keys, report=report)
-        found_any, unreadable = False, 0
+    if form == "proto" and (grep or limit):
+        raise typer.BadParameter("bytes have no lines; leave out --grep and --limit", param_hint="--format")
+    query = query_of(since, until, origin or [], signal, "otlp" if form == "proto" else None)
+    wanted = Wanted(form, grep, limit)
+    problems: list[str] = []
+    found, keys = store_of(store, key or [])
+    with _progress(output) as report:
+        reader = Reader(found, keys, report=report, fetch_ahead=parallel if isinstance(found, S3Objects) else 0)
         if list_:
-            for each in reader.find(query):
-                found_any = True
-                out(f"{each.size:>12} {each.key}\n".encode(errors="surrogateescape"))
+            with _output(output) as out:
+                found_any = _list(reader, query, out)
+        elif output is None or limit or str(output) == "-" or (output.exists() and not output.is_file()):
+            with _output(output) as out:
+                found_any = _copy(reader.read(query), wanted, out)
         else:
-            for header, records in reader.read(query):
-                found_any = True
-                if header.format == "lines" or form == "proto":
-                    out(records)
-                    continue
-                lines, failed = _json(header, records)
-                unreadable += failed
-                out(lines)
-    if reader.failures:
-        raise CommandError(_told(reader))
-    if unreadable:
-        raise CommandError(f"{unreadable} requests cannot be shown as OTLP/JSON; `--format proto` gives them")
+            asked = {"store": str(store), "since": since, "until": until, "origin": origin, "signal": signal}
+            with Resumable(
+                output, {**asked, "form": form, "grep": grep}, {"since": query.since, "until": query.until}
+            ) as to:
+                query = replace(query, **to.settled)
+                found_any, problems = bool(to.done), to.problems
+                found_any |= _copy(reader.read(query, without=to.done, done=to.note), wanted, to.write)
+                to.finished = not any(isinstance(failure, Unreachable) for failure in reader.failures)
+            if not to.finished:
+                raise CommandError(f"{_told([], reader)}\ngive the same command again to go on with {output}")
+    if problems or reader.failures:
+        raise CommandError(_told(problems, reader))
+    if wanted.unreadable:
+        raise CommandError(f"{wanted.unreadable} requests cannot be shown as OTLP/JSON; `--format proto` gives them")
     if not found_any:
         print("sluicegate: nothing stored there matches", file=sys.stderr)
 
 
-def _json(header: "ChunkHeader", stored: bytes) -> tuple[bytes, int]:
-    """The requests of a chunk as lines, and how many cannot be shown so."""
-    from exporters.otlp_json import readable
-    from exporters.requests import NotOtlp, requests
-
-    lines, failed = [], 0
-    for request in requests(stored):
-        try:
-            lines.append(readable(header.signal, request))
-        except NotOtlp:
-            failed += 1
-    return b"".join(lines), failed
+def _list(reader: "Reader", query: "Query", out: Callable[[bytes], None]) -> bool:
+    found_any = False
+    for each in reader.find(query):
+        found_any = True
+        out(f"{each.size:>12} {each.key}\n".encode(errors="surrogateescape"))
+    return found_any
 
 
-def _told(reader: "Reader") -> str:
-    lines = [str(failure) for failure in reader.failures[:100]]
-    if len(reader.failures) > len(lines):
-        lines.append(f"… and {len(reader.failures) - len(lines)} more")
-    return "\n".join([*lines, f"{len(reader.failures)} of what was wanted could not be read whole"])
+def _copy(blocks: "Iterator[Block]", wanted: Wanted, out: Callable[[bytes], None]) -> bool:
+    """Whether there was anything."""
+    found_any = False
+    for header, stored in blocks:
+        if lines := wanted(header, stored):
+            found_any = True
+            out(lines)
+        if wanted.left == 0:
+            break
+    return found_any
 
 
-def _query(since: str | None, until: str | None, origin: list[str], signal: str | None, form: str | None) -> "Query":
+def _told(before: list[str], reader: "Reader") -> str:
+    problems = [*before, *map(str, reader.failures)]
+    lines = problems[:100]
+    if len(problems) > len(lines):
+        lines.append(f"… and {len(problems) - len(lines)} more")
+    return "\n".join([*lines, f"{len(problems)} of what was wanted could not be read whole"])
+
+
+def query_of(since: str | None, until: str | None, origin: list[str], signal: str | None, form: str | None) -> "Query":
+    """What the options ask for."""
     from exporters.reading import Query
 
     if signal not in {None, "logs", "traces", "metrics"}:
@@ -158,7 +187,8 @@ def _time(text: str | None, option: str) -> int | None:
     return int(moment.timestamp() * 1_000_000) * 1000
 
 
-def _store(location: str | None, given: list[str]) -> "tuple[ObjectStore, list[AnyKey]]":
+def store_of(location: str | None, given: list[str]) -> "tuple[ObjectStore, list[AnyKey]]":
+    """The store at a location, and the keys that are given or lie beside it."""
     from exporters.browsing import LocalObjects, LocationError, StoreError, find_store
     from exporters.keys import KmsKey, SealError, load_keys
     from exporters.objects import default_key_file

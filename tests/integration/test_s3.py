@@ -1,9 +1,11 @@
 """The S3 exporter and reading back, against a real SeaweedFS."""
 
 import hashlib
+import json
 import os
 import re
 import secrets
+import subprocess
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +22,7 @@ from exporters.reading import Damaged, KeyNeeded, NotGenuine, Query, Reader, Unr
 from exporters.s3 import S3Store
 from exporters.s3_options import S3Options
 from tests.exporters.segments import HOUR, NOON, SECOND, chunk, line, segment
-from tests.integration.gating import Gate, records
+from tests.integration.gating import COMMAND, Gate, records
 from tests.services.seaweedfs import ACCESS_KEY, READER, SECRET_KEY, SeaweedFS
 from tests.services.server import Unavailable, unavailable
 
@@ -316,6 +318,41 @@ def test_reading_by_time_and_origin(seaweedfs: SeaweedFS, bucket: str, tmp_path:
     assert lines == line(NOON + HOUR + SECOND, "web 1")
     assert (part.progress.objects_done, part.progress.chunks, part.progress.chunks_skipped) == (1, 2, 1)
     assert read(reader(seaweedfs, bucket, key_file), retention="audit") == b""
+
+
+def test_fetched_ahead_it_is_the_same_and_listed_without_a_key(
+    seaweedfs: SeaweedFS, bucket: str, tmp_path: Path, key_file: Path, environment: dict[str, str]
+) -> None:
+    exporter = S3Store("archive", options(seaweedfs, bucket, key_file=key_file))
+    made = [segment(tmp_path, chunk([NOON + hour * HOUR]), first_time=NOON + hour * HOUR) for hour in range(9)]
+    for each in made:
+        exporter.export(each.segment)
+    lines = b"".join(each.lines for each in made)
+    store = S3Objects(options(seaweedfs, bucket))
+    ahead = Reader(store, load_keys(key_file), fetch_ahead=3)
+    assert read(ahead) == lines
+    assert ahead.progress.objects_done == 9
+    place = f"s3://{bucket}/gate?endpoint_url={seaweedfs.url}&path_style=true&region=us-east-1"
+
+    def run(*arguments: str | Path) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run([COMMAND, *arguments], capture_output=True, env=environment, check=False)
+
+    assert run("read", place, "--key", key_file, "--parallel", "5").stdout == lines
+    assert run("read", place, "--key", key_file, "--limit", "2").stdout == lines[: 2 * len(made[0].lines)]
+    assert sum(day["records"] for day in json.loads(run("ls", place, "--records", "--json").stdout)) == 9
+    # A server that goes away in the middle: what is there is kept, and the same command goes on.
+    output = tmp_path / "out"
+    blind = run("read", place.replace(seaweedfs.url, "http://127.0.0.1:9"), "--key", key_file, "--output", output)
+    assert blind.returncode == 1
+    assert not output.exists()
+    assert run("read", place, "--key", key_file, "--output", output).returncode == 0
+    assert output.read_bytes() == lines
+
+
+@pytest.fixture
+def environment(seaweedfs: SeaweedFS) -> dict[str, str]:
+    """In which a command finds its credentials."""
+    return {**os.environ, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
 
 def test_what_was_tampered_with_is_refused_and_the_rest_is_read(

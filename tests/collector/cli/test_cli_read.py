@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from collector.cli.exits import CommandError
+from collector.cli.resuming import Resumable
 from exporters.chunk import ChunkHeader, encode
 from exporters.local import LocalOptions, LocalStore
 from exporters.otlp_json import readable
@@ -220,3 +222,104 @@ def test_of_requests_that_json_cannot_show_there_is_word_and_the_rest_is_written
     done = sluicegate("read")
     assert (done.returncode, done.stdout) == (1, readable("traces", spans(["a"])))
     assert b"1 requests cannot be shown" in done.stderr
+
+
+def test_grep_and_limit_choose_lines(sluicegate: Run, tmp_path: Path) -> None:
+    exporter = LocalStore("local", LocalOptions(path=tmp_path / "store", seal=False))
+    for hour in range(3):
+        time = NOON + hour * HOUR
+        chunks = [chunk([time + n], text=f"{'odd' if n % 2 else 'even'} {hour}-{n}") for n in range(4)]
+        exporter.export(segment(tmp_path, *chunks, first_time=time).segment)
+
+    def bodies(*arguments: str) -> list[str]:
+        done = sluicegate("read", "store", "--format", "body", *arguments)
+        assert (done.returncode, done.stderr) == (0, b"")
+        return done.stdout.decode().splitlines()
+
+    assert bodies("--grep", "odd") == [f"odd {hour}-{n}" for hour in range(3) for n in (1, 3)]
+    assert bodies("--grep", r"[12]-0\b") == ["even 1-0", "even 2-0"]
+    assert bodies("--limit", "3") == ["even 0-0", "odd 0-1", "even 0-2"]
+    assert bodies("--grep", "odd", "--limit", "3", "--since", "2026-11-24T13:00") == ["odd 1-1", "odd 1-3", "odd 2-1"]
+    nothing = sluicegate("read", "store", "--grep", "nowhere")
+    assert (nothing.returncode, nothing.stdout) == (0, b"")
+    assert b"nothing stored there matches" in nothing.stderr
+    assert sluicegate("read", "store", "--grep", "(").returncode == 2
+
+
+def test_the_body_is_the_record_as_it_came(sluicegate: Run, tmp_path: Path) -> None:
+    came = [b'{"a": 1.10, "b":"\\u00e9"}', b'plain \xc3\xa9 "quoted" \\back', b"\xff\x00 bytes", b"", b"[1, 2]", b"12"]
+    (tmp_path / "app.log").write_bytes(b"".join(line + b"\n" for line in came))
+    assert sluicegate("run", "--once", "app.log").returncode == 0
+    assert sluicegate("read", "--format", "body").stdout.split(b"\n")[:-1] == came
+
+
+class TestResuming:
+    """An output file that could not be finished is gone on with by the same command."""
+
+    def test_what_is_damaged_for_good_does_not_hold_up_the_rest(
+        self, sluicegate: Run, fill: Fill, gate_home: Path, tmp_path: Path
+    ) -> None:
+        lines = fill()
+        _, second, _ = sorted((gate_home / "store").rglob("*.enc"))
+        out = tmp_path / "out"
+        whole = lines["web-1"] + lines["web-2"] + lines["db-1"]
+
+        content = second.read_bytes()
+        second.write_bytes(content[:-30])
+        done = sluicegate("read", "--output", out)
+        assert done.returncode == 1  # cut off for good: told, and the file is there without it
+        assert b"could not be read whole" in done.stderr
+        assert out.read_bytes().endswith(lines["db-1"])
+        second.write_bytes(content)
+        assert sluicegate("read", "--output", out).returncode == 0
+        assert out.read_bytes() == whole
+
+    def test_after_a_kill_it_goes_on_where_the_journal_says(self, tmp_path: Path) -> None:
+        path = tmp_path / "out"
+        asked = {"store": "s"}
+        with Resumable(path, asked, {"since": 1}) as file:
+            file.write(b"one\n")
+            file.note("a")
+            file.write(b"broken\n")
+            file.note("b", "b: cut off")
+            file.write(b"tw")
+            file.finished = False
+        assert not path.exists()
+        with Resumable(path, asked, {"since": 2}) as file:
+            assert (file.done, file.problems, file.settled) == ({"a", "b"}, ["b: cut off"], {"since": 1})
+            file.write(b"two\n")
+        assert path.read_bytes() == b"one\nbroken\ntwo\n"
+        assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+    def test_another_question_begins_anew(self, tmp_path: Path) -> None:
+        path = tmp_path / "out"
+        for question in ("a", "b"):
+            with Resumable(path, {"grep": question}, {}) as file:
+                assert file.done == set()
+                file.write(question.encode())
+                file.note("x")
+                file.finished = False
+        with Resumable(path, {"grep": "b"}, {}) as file:
+            assert file.done == {"x"}
+        assert path.read_bytes() == b"b"
+
+    @pytest.mark.parametrize(
+        "journal", [b"", b"garbage\n", b'[{"q": 1}, {}]\n[999, "x", ""]\n', b'[{"q": 1}, {}]\n[0, "x']
+    )
+    def test_a_journal_that_does_not_fit_claims_nothing(self, tmp_path: Path, journal: bytes) -> None:
+        (tmp_path / ".out.journal").write_bytes(journal)
+        (tmp_path / ".out.part").write_bytes(b"old")
+        with Resumable(tmp_path / "out", {"q": 1}, {}) as file:
+            assert file.done == set()
+            file.write(b"new!")
+        assert (tmp_path / "out").read_bytes() == b"new!"
+
+    def test_two_at_once_are_refused(self, tmp_path: Path) -> None:
+        with Resumable(tmp_path / "out", {}, {}), pytest.raises(CommandError, match="another command"):
+            Resumable(tmp_path / "out", {}, {}).__enter__()
+
+    def test_where_nothing_was_had_nothing_is_left(self, sluicegate: Run, tmp_path: Path) -> None:
+        done = sluicegate("read", "none", "--output", "out")
+        assert done.returncode == 1
+        assert b"give the same command again" in done.stderr
+        assert list(tmp_path.iterdir()) == []
