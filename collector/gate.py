@@ -61,7 +61,8 @@ class Summary:
     quarantined: int = 0
     dropped: int = 0
     objects: int = 0
-    object_bytes: int = 0
+    requests: int = 0  # to destinations that get data as it comes
+    sent_bytes: int = 0  # of objects and requests
     pending: int = 0  # segments that stay in the spool
 
 
@@ -408,7 +409,8 @@ class Gate:
             quarantined=int(telemetry.total(telemetry.RECORDS_QUARANTINED)),
             dropped=int(telemetry.total(telemetry.RECORDS_DROPPED)),
             objects=int(telemetry.total(telemetry.EXPORT_OBJECTS)),
-            object_bytes=int(telemetry.total(telemetry.EXPORT_BYTES)),
+            requests=int(telemetry.total(telemetry.EXPORT_REQUESTS)),
+            sent_bytes=int(telemetry.total(telemetry.EXPORT_BYTES)),
             pending=self._segments(),
         )
 

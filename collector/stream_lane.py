@@ -1,7 +1,8 @@
 """The lane of an exporter that takes chunks: it gets what is committed, while the segment is still being written.
 
 The segments of one worker go one after another, in order of birth, each from where the exporter had come: a file or
-connection of a source belongs to one worker, so that its records arrive in the order in which they were stored. How far
+connection of a source belongs to one worker, so that its records arrive in the order in which they were stored, those
+that share a segment: of one retention class and hour. How far
 it has come stands in the ledger after every group of chunks; a restart sends at most one group again. What is refused
 for good is noted chunk by chunk, and kept; the lane goes on behind it.
 """
@@ -21,7 +22,7 @@ from exporters.chunk import ChunkError, read_chunks
 from exporters.committed import open_committed
 from exporters.exporter import Accepted, Chunk, Rejected, StreamExporter
 
-WINDOW = 100  # segments a lane looks at
+WINDOW = 100  # segments of each worker that a lane looks at
 
 
 class StreamLane(Lane):
@@ -81,6 +82,8 @@ class StreamLane(Lane):
         if refused:
             events.ExportRejected(name, unsent.segment.id, refused[0].records, refused[0].reason).emit()
             return "sent"
+        if not accepted.requests:
+            return "sent"  # chunks without records: that says nothing of the destination
         self._succeeded()
         events.Streamed(name, accepted.requests, records, accepted.bytes, time.monotonic() - started).emit()
         if accepted.refused:

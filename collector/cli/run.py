@@ -64,9 +64,16 @@ def _print(summary: "Summary") -> None:
     from collector.cli.terminal import Console
 
     console = Console(sys.stderr)
+    sent = counted(summary.objects, "object")
+    if summary.requests:
+        sent = (
+            f"{sent} and {counted(summary.requests, 'request')}"
+            if summary.objects
+            else counted(summary.requests, "request")
+        )
     console.print(
         f"{counted(summary.records, 'record')}, {counted(summary.bytes, 'byte')} in; "
-        f"{counted(summary.objects, 'object')}, {counted(summary.object_bytes, 'byte')} out; "
+        f"{sent}, {counted(summary.sent_bytes, 'byte')} out; "
         f"{summary.quarantined:,} quarantined, {summary.dropped:,} dropped"
     )
     if not summary.records:

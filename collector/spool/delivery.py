@@ -64,14 +64,13 @@ class Deliveries:
         return [self._segment(SegmentRow(*row)) for row in rows]
 
     def unsent(self, exporter: str, limit: int = 100) -> list[Unsent]:
-        """What is committed, in open segments too, and this exporter has not got: the oldest, in order of birth."""
-        rows = self._ledger.read(
-            f"SELECT s.*, coalesce(p.offset, 0) {_PENDING} "
-            "AND (s.state = 'sealed' OR s.bytes > coalesce(p.offset, 0)) ORDER BY s.id LIMIT ?2",
-            exporter,
-            limit,
-        )
-        found = [(SegmentRow(*row[:-1]), int(row[-1])) for row in rows]
+        """What is committed, in open segments too, and this exporter has not got: the oldest of each worker, in order
+        of birth."""
+        nth = "row_number() OVER (PARTITION BY worker ORDER BY id) AS nth"
+        wanted = f"{_PENDING} AND (s.state = 'sealed' OR s.bytes > coalesce(p.offset, 0))"
+        sql = f"SELECT * FROM (SELECT s.*, coalesce(p.offset, 0), {nth} {wanted}) WHERE nth <= ?2 ORDER BY id"  # noqa: S608
+        rows = self._ledger.read(sql, exporter, limit)
+        found = [(SegmentRow(*row[:-2]), int(row[-2])) for row in rows]
         return [Unsent(self._segment(row), row.worker, offset, row.state == "sealed") for row, offset in found]
 
     def sent(self, unsent: Unsent, exporter: str, start: int, end: int, refused: Iterable[Refused] = ()) -> bool:

@@ -186,6 +186,32 @@ def test_chunks_go_in_groups_of_about_the_size_asked_for(setting: Setting) -> No
     spool.close()
 
 
+def test_chunks_without_records_say_nothing_of_the_destination(setting: Setting) -> None:
+    class Silent(Stream):
+        def send(self, chunks: Sequence[Chunk]) -> Accepted:
+            super().send(chunks)
+            return Accepted(0, 0)
+
+    spool = setting.worker()
+    setting.put(spool)
+    spool.close()
+    setting.ship([Silent()], drain)
+    assert setting.files() == []
+    assert telemetry.total(telemetry.EXPORT_UP, exporter="stream") == 0
+
+
+def test_a_backlog_of_one_worker_does_not_hide_another(setting: Setting) -> None:
+    spools = [setting.worker(worker, segment_bytes=1) for worker in range(2)]
+    setting.put(spools[0], 5)
+    setting.put(spools[1], 2)
+    for spool in spools:
+        spool.close()
+    deliveries = Deliveries.open(setting.directory)
+    found = deliveries.unsent("stream", limit=3)
+    deliveries.close()
+    assert [unsent.worker for unsent in found] == [0, 0, 0, 1, 1]
+
+
 def test_segments_of_a_worker_go_in_order_of_birth_one_at_a_time(setting: Setting) -> None:
     stream, spool = Stream(), setting.worker(segment_bytes=1)
     setting.put(spool, 12)
