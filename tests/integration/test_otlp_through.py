@@ -1,6 +1,8 @@
 """From an OTLP client through the gate to a real OpenTelemetry Collector: every span as it was sent, minus what is
 personal; also when the Collector is killed and started again meanwhile."""
 
+import subprocess
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.integration.full_messages import REQUESTS, alternatives, full
-from tests.integration.gating import Gate
+from tests.integration.gating import COMMAND, Gate
 from tests.services.otelcol_server import OtelCollector
 from tests.services.server import Unavailable, free_ports, unavailable
 
@@ -124,3 +126,25 @@ def test_no_span_is_lost_when_the_collector_or_the_gate_is_killed(between: Gate,
     between.until(lambda: len(names()) == 400, "all spans")
     assert names() == {f"n{number}" for number in range(400)}
     assert between.stop() == 0
+
+
+def test_a_collector_reads_what_reading_back_gives(between: Gate, collector: OtelCollector, tmp_path: Path) -> None:
+    """OTLP/JSON as its `otlpjsonfile` receiver reads it, by the same reader, that of its HTTP receiver."""
+    sent: dict[str, Any] = {}
+    for signal, kind in REQUESTS.items():
+        requests = [full(signal, alternative) for alternative in alternatives()]
+        send(between, signal, requests)
+        sent[signal] = kind.FromString(b"".join(request.SerializeToString() for request in requests))
+    assert between.stop() == 0
+    other = OtelCollector(tmp_path / "other")
+    other.start()
+    try:
+        for signal, request in sent.items():
+            command = [COMMAND, "read", between.store, "--signal", signal]
+            for line in subprocess.run(command, capture_output=True, check=True).stdout.splitlines():
+                post = urllib.request.Request(f"{other.http}/v1/{signal}", line, {"Content-Type": "application/json"})
+                with urllib.request.urlopen(post, timeout=60) as answer:
+                    assert answer.status == 200
+            assert arrived(other, signal) == request
+    finally:
+        other.server.kill()
