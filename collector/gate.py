@@ -6,6 +6,7 @@ policy anew, in all workers or none.
 """
 
 import asyncio
+import os
 import signal
 import socket
 import time
@@ -22,6 +23,7 @@ from collector import events, telemetry
 from collector.config import Config
 from collector.lane import Backoff
 from collector.policy_files import PolicyFiles
+from collector.privileges import PRIVATE
 from collector.process import (
     Channel,
     Drain,
@@ -72,6 +74,7 @@ def run(config: Config, *, once: bool = False, report: Callable[[Summary], None]
     Returns 0 when it ended in order; 1 when it could not start, gave up, or `once` could not ship everything. `report`
     gets the figures at the end. Raises settings.SettingsError for a policy that cannot be used.
     """
+    os.umask(PRIVATE)  # also that of all its processes
     log = config.telemetry.log
     events.configure_logs(log.level, log.format)
     files = PolicyFiles(config.policy)

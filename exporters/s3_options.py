@@ -29,7 +29,7 @@ class S3Connection(Settings):
     """Put before every key: empty, or ending in `/`."""
     region: str | None = None
     """The bucket's region. Default: as the AWS environment says, else us-east-1."""
-    endpoint_url: str | None = Field(default=None, pattern=r"^https?://")
+    endpoint_url: str | None = Field(default=None, pattern=r"^https?://[^/@\s]+(/[^@\s]*)?$")
     """Where the server is, if it is not AWS."""
     path_style: bool = False
     """Name the bucket in the path instead of the host name; most servers that are not AWS want it."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from collector.cli.exits import CommandError
 from collector.cli.words import counted
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ def run(
     policy: Annotated[
         Path | None, typer.Option(help="A policy file instead of the default policy; without --config.")
     ] = None,
+    allow_root: Annotated[
+        bool, typer.Option("--allow-root", help="Run as root also where only the network is listened to.")
+    ] = False,
 ) -> None:
     """Take telemetry in, scrub it, seal it and ship it, until told to stop (SIGTERM and Ctrl-C drain)."""
     from collector import config as configuration
@@ -51,7 +55,10 @@ def run(
     else:
         raise typer.BadParameter("nothing to read: give --config FILE, or paths, or `-` for stdin")
     from collector import gate
+    from collector.privileges import needless_root
 
+    if not allow_root and (why := needless_root(loaded)):
+        raise CommandError(why)
     if code := gate.run(loaded, once=once, report=_print if once else _nothing):
         raise typer.Exit(code)
 
