@@ -78,11 +78,9 @@ def is_card(number: bytes) -> bool:
 
 def _card(text: bytes, end: int) -> Span | None:
     start = end - 12
-    if start < 0:
+    if start < 0 or _TOO_SHORT(text, start):
         return None
     if text[start:end].isdigit():
-        if text[start] < 0x35 and text[end] not in b" -" and not text[end : end + 2].isdigit():
-            return None  # twelve or thirteen digits: the only such cards are Maestro's, and begin with 5 or 6
         found = _PLAIN(text, start)
         if found:
             return found.span() if is_card(found[0]) else None
@@ -97,6 +95,9 @@ def _card(text: bytes, end: int) -> Span | None:
     return None
 
 
+# Twelve or thirteen digits, as many identifiers have: of cards, Maestro's alone.
+_SHORT = b"|".join(sorted(head for head, lengths in _LENGTHS.items() if min(lengths) < 14))
+_TOO_SHORT = re.compile(rb"(?!" + _SHORT + rb")[0-9]{12}(?:[0-9](?![0-9])|(?![0-9 -]))").match
 _NO_FRACTION = rb"(?<![0-9]\.)"  # 0.4532015112830366 is a ratio
 _PLAIN = re.compile(LEFT + _NO_FRACTION + rb"[2-69][0-9]{11,18}" + RIGHT).match
 _GROUPED = re.compile(
