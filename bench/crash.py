@@ -161,6 +161,21 @@ def crash(
     return outcome
 
 
+@contextmanager
+def s3_server(folder: Path, bucket: str) -> Iterator[SeaweedFS]:
+    """An S3 server with one empty bucket; its data goes with it. Raises Unavailable."""
+    folder.mkdir()
+    server = SeaweedFS(folder)
+    server.start()
+    try:
+        client = server.client()
+        client.create_bucket(Bucket=bucket)
+        client.close()
+        yield server
+    finally:
+        server.wipe()
+
+
 def s3_store(url: str, bucket: str) -> dict[str, Any]:
     """The configuration of an exporter to a test server's bucket."""
     return {
@@ -241,28 +256,22 @@ def main() -> int:
     options = parser.parse_args()
     console = Console()
     console.print(f"seed {options.seed}")
-    with tempfile.TemporaryDirectory(prefix="sluicegate-crash-", dir=options.directory) as name:
-        server = SeaweedFS(Path(name, "s3"))
-        (Path(name) / "s3").mkdir()
-        server.start()
-        try:
-            client = server.client()
-            client.create_bucket(Bucket="crash")
-            client.close()
-            with Progress(console=console) as progress:
-                outcome = crash(
-                    Path(name, "gate"),
-                    server,
-                    "crash",
-                    kills=options.kills,
-                    rate=options.rate * 1e6,
-                    size=options.size << 20,
-                    rotation=options.rotation,
-                    seed=options.seed,
-                    progress=progress,
-                )
-        finally:
-            server.wipe()
+    with (
+        tempfile.TemporaryDirectory(prefix="sluicegate-crash-", dir=options.directory) as name,
+        s3_server(Path(name, "s3"), "crash") as server,
+        Progress(console=console) as progress,
+    ):
+        outcome = crash(
+            Path(name, "gate"),
+            server,
+            "crash",
+            kills=options.kills,
+            rate=options.rate * 1e6,
+            size=options.size << 20,
+            rotation=options.rotation,
+            seed=options.seed,
+            progress=progress,
+        )
     names = ("kills", "MB/s", "records", "rotations", "missing", "twice", "leaked", "ledger", "seconds")
     table = Table(*names, title=f"{options.rotation}, seed {options.seed}")
     table.add_row(

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench.crash import Outcome, check_ledger, count_stored, s3_store, writing
+from bench.crash import Outcome, check_ledger, count_stored, s3_server, s3_store, writing
 from exporters.s3_options import S3Options
 from tests.integration.gating import Gate
 from tests.services.proxy import HEALTHY, Fault, Proxy
@@ -110,26 +110,20 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     options = parser.parse_args()
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="sluicegate-outage-", dir=options.directory) as name:
-        (Path(name) / "s3").mkdir()
-        server = SeaweedFS(Path(name, "s3"))
-        server.start()
-        try:
-            client = server.client()
-            client.create_bucket(Bucket="outage")
-            client.close()
-            with Progress(console=console) as progress:
-                outcome = outage(
-                    Path(name, "gate"),
-                    server,
-                    "outage",
-                    seconds=options.seconds,
-                    rate=options.rate * 1e6,
-                    spool=options.spool << 20,
-                    progress=progress,
-                )
-        finally:
-            server.wipe()
+    with (
+        tempfile.TemporaryDirectory(prefix="sluicegate-outage-", dir=options.directory) as name,
+        s3_server(Path(name, "s3"), "outage") as server,
+        Progress(console=console) as progress,
+    ):
+        outcome = outage(
+            Path(name, "gate"),
+            server,
+            "outage",
+            seconds=options.seconds,
+            rate=options.rate * 1e6,
+            spool=options.spool << 20,
+            progress=progress,
+        )
     table = Table("", "")
     for label, value in (
         ("outage", f"{outcome.outage_seconds:.0f} s at {outcome.mb_per_s:.0f} MB/s"),
