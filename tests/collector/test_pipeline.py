@@ -15,6 +15,7 @@ from collector.pipeline import Pipeline
 from collector.quarantine import Quarantine
 from collector.routing import Routes
 from collector.scrubbing import Scrubbing
+from collector.sources.source import Receipt, Refused
 from collector.spool import Ledger, Spool, SpoolError, SpoolFull, recover
 from scrubbers import Scrubbed
 
@@ -226,3 +227,116 @@ def test_a_batch_of_two_retention_classes_is_committed_at_once(tmp_path: Path) -
         assert sorted(ledger.read("SELECT retention, records FROM segment")) == [("audit", 2), ("standard", 1)]
     finally:
         ledger.close()
+
+
+# Batches whose senders wait for an answer ----------------------------------------------------------------------------
+
+
+def test_who_waits_hears_of_a_batch_once_it_is_committed(tmp_path: Path) -> None:
+    with made(tmp_path) as (pipeline, spool, _):
+        spool.gate.clear()
+
+        async def work() -> None:
+            running = asyncio.create_task(pipeline.run())
+            submitted = [asyncio.create_task(pipeline.submit(batch(number))) for number in range(3)]
+            done, _ = await asyncio.wait(submitted, timeout=0.3)
+            assert not done
+            spool.gate.set()
+            assert await asyncio.gather(*submitted) == [Receipt()] * 3
+            pipeline.finish()
+            await running
+
+        run(work)
+        assert telemetry.total(telemetry.RECORDS_RECEIVED) == 3
+    assert records_in(tmp_path) == 3
+
+
+@pytest.mark.parametrize(("error", "reason"), [(SpoolError("no"), "error"), (SpoolFull("no room"), "disk")])
+def test_what_the_spool_refuses_is_given_back_and_only_what_nobody_waits_for_is_tried_again(
+    tmp_path: Path, error: SpoolError, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.pipeline.RETRY_SECONDS", 0.001)
+    with made(tmp_path) as (pipeline, spool, told):
+        spool.failures = [error]
+
+        async def work() -> None:
+            submitted = asyncio.create_task(pipeline.submit(batch(1)))
+            await asyncio.sleep(0)
+            await pipeline.put(batch(2))
+            running = asyncio.create_task(pipeline.run())
+            with pytest.raises(Refused) as raised:
+                await submitted
+            assert raised.value.reason == reason
+            pipeline.finish()
+            await running
+
+        run(work)
+        assert spool.commits == [2]
+        assert told[-1] is None
+        assert telemetry.total(telemetry.RECORDS_RECEIVED) == 1
+    assert records_in(tmp_path) == 1
+
+
+def test_while_the_spool_is_full_they_are_refused_at_once_and_room_is_found_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.pipeline.RETRY_SECONDS", 60.0)
+    monkeypatch.setattr("collector.pipeline.TICK_SECONDS", 0.01)
+    with made(tmp_path, max_bytes=1000) as (pipeline, spool, told):
+
+        async def work() -> None:
+            running = asyncio.create_task(pipeline.run())
+            await pipeline.submit(batch(0, 900))
+            for _ in range(3):
+                with pytest.raises(Refused, match="limit"):
+                    await pipeline.submit(batch(1, 900))
+            await asyncio.sleep(0.1)
+            assert told == ["the spool is full (limit)"]
+            pipeline._max_bytes = 1 << 20
+            while told[-1] is not None:  # noqa: ASYNC110 (a tick of another task)
+                await asyncio.sleep(0.01)
+            await pipeline.submit(batch(1, 900))
+            pipeline.finish()
+            await running
+
+        run(work)
+        assert spool.commits == [0, 1]
+    assert records_in(tmp_path) == 2
+
+
+def test_those_that_wait_for_room_are_refused_when_the_spool_turns_out_to_be_full(tmp_path: Path) -> None:
+    with made(tmp_path, in_flight=300) as (pipeline, spool, _):
+        spool.gate.clear()
+        spool.failures = [SpoolFull("no room")] * 5
+
+        async def work() -> None:
+            running = asyncio.create_task(pipeline.run())
+            submitted = [asyncio.create_task(pipeline.submit(batch(number, 200))) for number in range(4)]
+            await asyncio.wait(submitted, timeout=0.2)
+            spool.gate.set()
+            results = await asyncio.gather(*submitted, return_exceptions=True)
+            assert [type(result) for result in results] == [Refused] * 4
+            pipeline.finish()
+            await running
+
+        run(work)
+        assert spool.commits == []
+
+
+def test_what_its_sender_gave_up_is_not_stored(tmp_path: Path) -> None:
+    with made(tmp_path) as (pipeline, spool, _):
+
+        async def work() -> None:
+            given_up = asyncio.create_task(pipeline.submit(batch(1)))
+            await asyncio.sleep(0)
+            given_up.cancel()
+            kept = asyncio.create_task(pipeline.submit(batch(2)))
+            await asyncio.sleep(0)
+            running = asyncio.create_task(pipeline.run())
+            assert await kept == Receipt()
+            pipeline.finish()
+            await running
+
+        run(work)
+        assert spool.commits == [2]
+    assert records_in(tmp_path) == 1

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from collector.batch import Batch, Format, Origin, Position
 from collector.quarantine import DAY, Quarantine, QuarantineError, QuarantineFull, load_key
 from collector.spool import Spool, SpoolFull, recover
+from tests.otlp import span_names, spans
 
 SECRET = b"jane.doe@example.org 4111111111111111"
 BODY = b"fine\n" + SECRET + b"\nfine too\n\xff\x00\r\n"
@@ -219,3 +220,17 @@ def test_a_key_file_that_will_not_do_is_refused(directory: Path, tmp_path: Path)
         Quarantine.open(directory, path)
     with pytest.raises(QuarantineError, match="directory"):
         load_key(tmp_path)
+
+
+def test_records_of_a_request_are_kept_as_a_request_for_each_reason(spool: Spool, quarantine: Quarantine) -> None:
+    body = spans(["a", "b", "c", "d"])
+    request = Batch("traces", "otlp", Origin("otlp"), body, 4, 0, 0)
+    put(spool, quarantine, request, [Unhandled(0), Unhandled(2, "invalid"), Unhandled(3)])
+    found = {entry.reason: quarantine.show(entry.id) for entry in quarantine.list()}
+    assert {reason: span_names(shown.content) for reason, shown in found.items()} == {
+        "too_deep": ["a", "d"],
+        "invalid": ["c"],
+    }
+    assert {(shown.signal, shown.format) for shown in found.values()} == {("traces", "otlp")}
+    assert quarantine.release([entry.id for entry in quarantine.list()]) == 2
+    assert quarantine.list() == []

@@ -1,16 +1,21 @@
 """Whatever the scrubber does, nothing passes that it did not return, and nothing goes missing."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import scrubbers
 from collector import telemetry
-from collector.batch import LATEST, Batch, Origin
+from collector.batch import HOUR, LATEST, Batch, Origin
+from collector.chunks import chunks
 from collector.config import RetentionOptions
 from collector.routing import Routes
 from collector.scrubbing import Prepared, Scrubbing
+from exporters.otlp_records import picked
+from exporters.requests import framed, requests
 from scrubbers import Policy, Quarantined, Scrubbed
+from tests.otlp import span_names, spans
 
 NOON = 1_795_521_600_000_000_000  # ns
 ROUTES = Routes(RetentionOptions())
@@ -190,3 +195,88 @@ def test_records_of_one_batch_go_to_the_classes_of_their_levels() -> None:
     told = {name: [json.loads(line)["body"] for line in lines.splitlines()] for name, lines in stored.items()}
     assert told == {"audit": ["ERROR ONE", "ERROR THREE"], "standard": ["PLAIN"], "short": ["DEBUG TWO"]}
     assert balanced(prepared)
+
+
+# OTLP ----------------------------------------------------------------------------------------------------------------
+
+
+class OtlpScrubber(Scrubber):
+    """Takes spans called `deep` out; fails on a request with a span called `poison`."""
+
+    def scrub_otlp(self, body: bytes, **_: object) -> Scrubbed:
+        self.calls += 1
+        names = span_names(body)
+        if "poison" in names:
+            raise ValueError("canary@example.com")
+        gone = [number for number, name in enumerate(names) if name == "deep"]
+        left = picked("traces", body, lambda number, *_: number not in gone)
+        return Scrubbed(left, {}, tuple(Quarantined(number, "too_deep") for number in gone))
+
+
+def request(*names: str) -> Batch:
+    body = spans(names)
+    return Batch("traces", "otlp", Origin("otlp"), body, len(names), NOON, NOON, input_bytes=len(body))
+
+
+def stored_names(prepared: Prepared) -> list[str]:
+    return span_names(*requests(prepared.stored))
+
+
+def test_a_request_is_stored_behind_its_length() -> None:
+    prepared = prepare(request("a", "b"), OtlpScrubber())
+    assert prepared.stored == framed(spans(["a", "b"]))
+    assert prepared.header
+    assert (prepared.header.format, prepared.header.records) == ("otlp", 2)
+    assert prepared.header.resource == {"source": "otlp"}
+    assert balanced(prepared)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 200])
+def test_a_scrubber_that_fails_on_a_request_costs_the_records_at_fault_alone(count: int) -> None:
+    names = ["deep" if number % 5 == 4 else f"x{number}" for number in range(count)]
+    names[count // 2] = "poison"
+    scrubber = OtlpScrubber()
+    prepared = prepare(request(*names), scrubber)
+    assert stored_names(prepared) == [name for name in names if name not in ("poison", "deep")]
+    assert {found.index: found.reason for found in prepared.quarantined} == {
+        number: {"poison": "scrubber_failed", "deep": "too_deep"}[name]
+        for number, name in enumerate(names)
+        if name in ("poison", "deep")
+    }
+    assert scrubber.calls <= 2 * count.bit_length() + 1
+    assert balanced(prepared)
+
+
+def test_a_request_that_leaves_nothing_stores_nothing() -> None:
+    prepared = prepare(request("deep", "poison"), OtlpScrubber())
+    assert (prepared.header, prepared.stored) == (None, b"")
+    assert balanced(prepared)
+
+
+def test_a_request_that_cannot_even_be_taken_apart_goes_to_quarantine_whole() -> None:
+    class Fails(Scrubber):
+        def scrub_otlp(self, *_: object, **__: object) -> Scrubbed:
+            raise ValueError
+
+    torn = replace(request("a", "b"), body=b"\x0a\x05abc")
+    prepared = prepare(torn, Fails())
+    assert len(prepared.quarantined) == 2
+    assert prepared.header is None
+    assert balanced(prepared)
+
+
+def test_small_requests_of_one_kind_share_a_chunk_and_all_others_have_their_own() -> None:
+    scrubbing = Scrubbing(OtlpScrubber(), Routes(RetentionOptions()))
+    later = replace(request("later"), first_time=NOON + HOUR, last_time=NOON + HOUR)
+    elsewhere = replace(request("elsewhere"), origin=Origin("other"))
+    group = [scrubbing(each) for each in (request("a"), request("b", "deep"), later, elsewhere, request("c"))]
+    made = list(chunks(group))
+    assert [span_names(*requests(chunk.stored)) for chunk in made] == [["a", "b"], ["later"], ["elsewhere"], ["c"]]
+    first = made[0].header
+    assert first
+    assert (first.records, len(made[0].parts)) == (2, 2)
+    for chunk in made:
+        read = sum(count.records for count in chunk.counts if count.outcome == "read")
+        others = sum(count.records for count in chunk.counts if count.outcome != "read")
+        assert chunk.header
+        assert read == others + chunk.header.records

@@ -25,6 +25,7 @@ LANGUAGES = {"console", "sh", "yaml", "python", "text"}
 def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NODE_NAME", "node-1")
     monkeypatch.setenv("S3_BUCKET", "telemetry")
+    monkeypatch.setenv("OTLP_TOKEN", "an example")
     for name in ("HASH_KEY", "NEW_HASH_KEY", "ENCRYPT_KEY"):
         monkeypatch.setenv(name, "an example of a key of 32 characters")
 
