@@ -6,7 +6,7 @@ in capitals near its beginning (`2026-11-24 12:00:00 ERROR …`, `[WARN]`), or t
 """
 
 import re
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -46,41 +46,43 @@ _KLOG_LINE = re.compile(rb'"([IWEF])\d{4} \d\d:\d\d:\d\d')
 class _Line(msgspec.Struct):
     """What is looked at of a stored line; the rest is skipped, not built."""
 
-    severity: msgspec.Raw = msgspec.Raw()
+    severity: Any = None
     body: msgspec.Raw = msgspec.Raw()
 
 
 _Body = msgspec.defstruct(
     "_Body",
-    [(f"name{number}", msgspec.Raw, msgspec.Raw()) for number in range(len(_NAMES))],
+    [(f"name{number}", Any, None) for number in range(len(_NAMES))],
     rename={f"name{number}": name for number, name in enumerate(_NAMES)},
 )
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_body = msgspec.json.Decoder(_Body).decode
+_fields = msgspec.structs.astuple
 
 
 def level_of(stored: bytes) -> Level | None:
     """The level of one stored line; None if it tells none."""
     try:
         line = _decode_line(stored)
-        if found := _named(bytes(line.severity)):
+        if found := _named(line.severity):
             return found
         body = bytes(line.body)
         if body.startswith(b"{"):
-            told = msgspec.structs.astuple(_decode_body(body))
-            return next((level for each in told if each and (level := _named(bytes(each)))), None)
+            for value in _fields(_decode_body(body)):
+                if value is not None and (found := _named(value)):
+                    return found
+            return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return _in_text(body[:_HEAD]) if body.startswith(b'"') else None
 
 
-def _named(value: bytes) -> Level | None:
-    """A JSON string's level."""
-    return _LEVELS.get(value[1:-1].decode("ascii", "replace").lower()) if value.startswith(b'"') else None
+def _named(value: object) -> Level | None:
+    return _LEVELS.get(value.lower()) if isinstance(value, str) else None
 
 
 def _in_text(text: bytes) -> Level | None:
     if klog := _KLOG_LINE.match(text):
         return _KLOG[klog[1]]
-    found = _PAIR.search(text) or _WORD.search(text[:_WORD_BYTES])
+    found = (b"=" in text and _PAIR.search(text)) or _WORD.search(text[:_WORD_BYTES])
     return _LEVELS.get(found[1].decode().lower()) if found else None

@@ -6,15 +6,23 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 from urllib.parse import urlencode
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from exporters.exporter import Rejected, Retryable
+from exporters.exporter import ExportError, Rejected, Retryable
 from exporters.keys import SealError
 from exporters.objects import Packing, metadata
 from exporters.s3_errors import explain
 from exporters.s3_options import S3Options
 from exporters.segment import Segment
 
+_REFUSED = {
+    "ExpiredToken",
+    "InvalidToken",
+    "TokenRefreshRequired",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "403",
+}
 _THERE = {"PreconditionFailed", "412"}
 _PART_BYTES = 8 << 20  # what one upload holds in memory; 10,000 parts are allowed
 
@@ -29,7 +37,10 @@ class S3Store:
         self._packing = Packing(options.key_file, options.seal_kms_key)
         self._parameters = _parameters(options)
         self._once = {} if options.overwrite else {"IfNoneMatch": "*"}
-        self._client = options.client(attempts=1)  # the shipper retries, with back-off and for as long as it takes
+        self._connect()
+
+    def _connect(self) -> None:
+        self._client = self.options.client(attempts=1)  # the shipper retries, with back-off and for as long as it takes
 
     def check(self) -> None:
         """Ask for an upload as `export` would make it, and give it up: tries all the rights and leaves no object.
@@ -42,7 +53,15 @@ class S3Store:
             upload = self._client.create_multipart_upload(**place, **self._parameters)
             self._client.abort_multipart_upload(**place, UploadId=upload["UploadId"])
         except (ClientError, BotoCoreError) as error:
-            raise explain(error, f"{self.name}: {self.options.place}") from error
+            raise self._explained(error) from error
+
+    def _explained(self, error: ClientError | BotoCoreError) -> ExportError:
+        """The error to raise. Credentials that are refused are read again: boto3 keeps those of a file as they were."""
+        refused = isinstance(error, ClientError) and error.response["Error"]["Code"] in _REFUSED
+        if refused or isinstance(error, NoCredentialsError):
+            with suppress(Retryable):  # the error at hand says what is wrong
+                self._connect()
+        return explain(error, f"{self.name}: {self.options.place}")
 
     def _find_bucket(self) -> None:
         """Some servers make a bucket when something is sent to it: a misspelt name would go unnoticed."""
@@ -64,7 +83,7 @@ class S3Store:
         except (ClientError, BotoCoreError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] in _THERE:
                 return self._confirmed(place, segment)
-            raise explain(error, f"{self.name}: {self.options.place}") from error
+            raise self._explained(error) from error
         except SealError as error:
             raise Retryable(f"{self.name}: cannot seal: {error}") from error
         except OSError as error:

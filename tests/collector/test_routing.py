@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collector.batch import Origin, Signal
 from collector.config import RetentionOptions
-from collector.levels import level_of
+from collector.levels import Level, level_of
 from collector.routing import Routes
 from exporters.chunk import ChunkHeader
 
@@ -69,7 +69,7 @@ def stored(body: object, **others: object) -> bytes:
         (b'{"body":' + b"[" * 5000 + b"}\n", None),
     ],
 )
-def test_levels(line: bytes, level: str | None) -> None:
+def test_levels(line: bytes, level: Level | None) -> None:
     assert level_of(line) == level
 
 

@@ -301,6 +301,35 @@ def test_no_credentials_are_told(
         exporter.check()
 
 
+def test_credentials_that_are_replaced_in_their_file_are_used(
+    seaweedfs: SeaweedFS, bucket: str, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+
+    def write(key: str, secret: str) -> None:
+        text = f"[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
+        (tmp_path / "credentials").write_text(text)
+
+    write("nobody", "old")
+    exporter = S3Store("archive", options(seaweedfs, bucket, access_key_id=None, secret_access_key=None))
+    made = segment(tmp_path).segment
+    with pytest.raises(Retryable, match="does not know the access key"):
+        exporter.export(made)
+    write(ACCESS_KEY, "wrong")
+    with pytest.raises(Retryable, match=r"does not know the access key|secret access key is wrong"):
+        exporter.export(made)
+    write(ACCESS_KEY, SECRET_KEY)
+    with pytest.raises(Retryable):  # with what was read before
+        exporter.export(made)
+    exporter.export(made)
+    assert keys(client, bucket) == [PREFIX + made.name]
+    exporter.close()
+
+
 def test_reading_by_time_and_origin(seaweedfs: SeaweedFS, bucket: str, tmp_path: Path, key_file: Path) -> None:
     exporter = S3Store("archive", options(seaweedfs, bucket, key_file=key_file))
     for hour in range(3):
