@@ -204,7 +204,7 @@ class Plan:
         )
         allowed = self._allowed(detector.canonical, detector.documented, pattern.allow, policy.allow)
         sure = Confidence[(pattern.min_confidence or policy.min_confidence).upper()]
-        for trigger in detector.triggers:
+        for trigger in (*detector.triggers, *detector.in_regions(policy.regions)):
             if trigger.confidence >= sure:
                 find = trigger.find if allowed is None else _but(trigger.find, allowed)
                 yield trigger, (find, rule, rule.token if at_once else None, detector.unmistakable)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from scrubbers.actions import KEEP_LAST, REPLACEMENT, Action, Template
 from scrubbers.detectors import DETECTORS
+from scrubbers.detectors.phone_regions import REGIONS
 from scrubbers.emission import LEAST, emit
 from scrubbers.keyring import EncryptionKey, HashKey
 from scrubbers.matching import compiled
@@ -42,6 +43,12 @@ _SEGMENT = r"[A-Za-z0-9*][A-Za-z0-9 _*-]*"
 def _detector(value: str) -> str:
     if value not in DETECTORS:
         refuse(((), f"is not a detector; write one of {', '.join(sorted(DETECTORS))}"))
+    return value
+
+
+def _region(value: str) -> str:
+    if value not in REGIONS:
+        refuse(((), "is not a country with phone numbers of its own; write its two letters as ISO 3166 has them: DE"))
     return value
 
 
@@ -91,6 +98,7 @@ def _one_or_many(value: Any) -> Any:
 KeyName = Annotated[str, AfterValidator(_name)]
 FindableName = Annotated[KeyName, AfterValidator(_findable)]
 Shape = Annotated[str, AfterValidator(_shape)]
+Region = Annotated[str, AfterValidator(_region)]
 DeniedValue = Annotated[str, AfterValidator(_denied)]
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Validator: TypeAlias = Literal[
@@ -321,6 +329,11 @@ class Policy(Settings):
         "shape",
         description="How sure a finding of a pattern must be: `shape` (it looks like one), `context` (and a word "
         "beside it says so), `checksum` (its check digits are right, or its form is that of nothing else).",
+    )
+    regions: tuple[Region, ...] = Field(
+        default_factory=tuple,
+        description="Countries (two letters, such as `DE`; `NO` in quotes) whose phone numbers are found as they are "
+        "dialled there, without country code and without a word beside them.",
     )
     keep: tuple[KeepRule, ...] = Field((), description="Identifiers that patterns leave alone.")
     hash: HashKey | None = Field(None, description="Needed as soon as a rule hashes.")

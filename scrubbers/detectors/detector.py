@@ -76,6 +76,11 @@ def never(_value: bytes) -> bool:
     return False
 
 
+def nowhere(_regions: tuple[str, ...]) -> tuple[Trigger, ...]:
+    """It is the same in all countries."""
+    return ()
+
+
 @dataclass(slots=True, frozen=True)
 class Detector:
     """Finds personal data of one shape in text.
@@ -83,6 +88,7 @@ class Detector:
     `bare`: the thing can be digits alone, so it may stand as a JSON number.
     `unmistakable`: it is in one line, begins with no `[`, and holds a byte that hexadecimal identifiers do not have.
     `documented`: whether a value is one that was published for tests and examples, and belongs to nobody.
+    `in_regions`: more triggers, for the countries that a policy names.
     """
 
     name: str
@@ -94,6 +100,7 @@ class Detector:
     bare: bool = False
     unmistakable: bool = False
     documented: Callable[[bytes], bool] = never
+    in_regions: Callable[[tuple[str, ...]], tuple[Trigger, ...]] = nowhere
 
 
 def digits(value: bytes) -> bytes:

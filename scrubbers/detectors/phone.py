@@ -7,6 +7,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
 from scrubbers.detectors.context import NEAR, after, signed
 from scrubbers.detectors.detector import GROUPS_OF_THREE, LEFT, RIGHT, Detector, Span, Trigger, digits
+from scrubbers.detectors.phone_regions import phone_triggers
 
 
 def _phone_international(text: bytes, end: int) -> Span | None:
@@ -115,12 +116,13 @@ def _fiction(value: bytes) -> bool:
 DETECTORS = (
     Detector(
         name="phone",
-        about="Phone numbers: international with `+`, North American with separators, others by context.",
+        about="Phone numbers: international with `+`, North American with separators, others by context or `regions`.",
         triggers=(
             Trigger(rb"\+[1-9](?:[ ().-]?[ ().-]?[0-9]){4}", _phone_international),
             Trigger(GROUPS_OF_THREE, _phone_nanp, guarded=True, tail=_NANP_TAIL),
             *after(_WORDS, _DIALLED, _may_be_dialled, gap=NEAR),
         ),
+        in_regions=phone_triggers,
         canonical=digits,
         documented=_fiction,
         must=(

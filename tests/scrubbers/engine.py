@@ -113,6 +113,12 @@ POLICIES: dict[str, Policy] = {
         ],
         "keep": [each.model_dump() for each in _default.keep],
     }),
+    # Phone numbers as they are dialled at home.
+    "regions": Policy.model_validate({
+        "keys": [{"names": ["email", "phone"]}],
+        "patterns": [{"detector": each} for each in ("phone", "payment_card", "us_ssn", "iban", "ipv4")],
+        "keep": [each.model_dump() for each in _default.keep], "regions": ["DE", "FR", "ES", "PL", "DK", "BR", "SG"],
+    }),
     # What is kept may hold more than digits: other ways through the engine.
     "keeps": Policy.model_validate({
         "keys": [{"names": ["email", "user.email"]}, {"names": ["password"], "action": "mask", "keep_last": 0}],
