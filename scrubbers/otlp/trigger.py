@@ -1,8 +1,9 @@
 """The trigger for messages of protobuf: made of the same expressions as that for text.
 
 In a message strings stand as they are, but their neighbours are lengths and tags, which can look like letters and
-digits: so expressions have no guards here. Nor need they tell what they saw, only where; so all that has no literal is
-one automaton. Numbers are no text here, and have expressions of their own.
+digits: so expressions have no guards here; what stands before a report is looked at afterwards. Nor need they tell what
+they saw, only where; so all that has no literal is one automaton. Numbers are no text here, and have expressions of
+their own.
 """
 
 import re
@@ -55,21 +56,29 @@ class WireTrigger:
         self._making = threading.Lock()
         self._made: list[list[Callable[[], Scan]]] = []
         self._local = threading.local()
+        self._guarded: dict[int, Callable[[bytes, int, int], object]] = {}
+        """Whether a shape that was reported at the end of a stretch of bytes may begin there."""
 
     def scan(self, message: bytes) -> list[int]:
         """Where the reports end, sorted."""
         seen: list[int] = []
         keys: list[int] = []
-        first, saw, saw_key = self._key, seen.append, keys.append
+        shapes: list[tuple[int, int]] = []
+        ready = self._ready()[len(message) < _SHORT]
+        first, guarded = self._key, self._guarded
+        saw, saw_key, saw_shape = seen.append, keys.append, shapes.append
 
         def report(what: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            if what < first:
-                saw(end)
-            else:
+            if what >= first:
                 saw_key(end)
+            elif what in guarded:
+                saw_shape((end, what))
+            else:
+                saw(end)
 
-        for scan in self._ready()[len(message) < _SHORT]:
+        for scan in ready:
             scan(message, report)
+        seen += [end for end, what in shapes if guarded[what](message, max(0, end - _WIDEST), end)]
         if keys:
             goes_on, behind = _GOES_ON, len(message)
             seen += [end for end in keys if end == behind or message[end] not in goes_on]
@@ -91,6 +100,9 @@ class WireTrigger:
         for group in self._groups:
             apart: list[Expression] = []
             for expression, what, caseless in group:
+                if expression.startswith(GUARD):
+                    core = expression.removeprefix(GUARD)
+                    self._guarded[what] = re.compile(_BEFORE + b"(?:" + core + rb")\Z", re.DOTALL).search
                 (joined if expression.startswith(_GUARDED) else apart).append(
                     (self._instead.get(expression, expression.removeprefix(GUARD)), what, caseless)
                 )
@@ -102,3 +114,7 @@ class WireTrigger:
 
 
 _GUARDED = GUARD[:-1]
+# No letter or digit, or one that may be a length: behind a tag of OTLP, or within a number, or behind a control
+# character, which no text has there. And one behind a backslash, which may be that of an escape.
+_BEFORE = rb"(?:(?<![0-9A-Za-z])|(?<=[\x00-\x1f\x22*:b\x80-\xff\\][0-9A-Za-z]))"
+_WIDEST = 14  # bytes of a shape
