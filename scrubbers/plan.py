@@ -187,7 +187,16 @@ class Plan:
         groups = [each for each in (plain, *apart, expressions) if each]
         instead = {trigger.expression: trigger.wire for trigger, _ in watched if trigger.wire}
         numbers = bool(expressions) or any(in_number(value) for rule in policy.deny for value in rule.values)
-        self.wire = WireTrigger([*groups, beyond], instead, _compiled, numbers=numbers, key=KEY)
+        self.wire = WireTrigger(
+            [*groups, beyond],
+            _compiled,
+            instead=instead,
+            harmless={trigger.expression: trigger.harmless for trigger, _ in watched if trigger.harmless},
+            shapes=sorted({trigger.expression for trigger, _ in guarded}),
+            shape=GUARDED,
+            numbers=numbers,
+            key=KEY,
+        )
         """Sees the same in messages of protobuf."""
         together = _database([each for group in (*groups, beyond) for each in group])
         return [_database(group) for group in groups], _database(beyond) if beyond else None, together

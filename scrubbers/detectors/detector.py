@@ -36,7 +36,8 @@ class Trigger:
       costs one pass over the block, as long as it stays small: blur classes rather than write alternatives out. It does
       not tell which of them reported; `tail` tells whom to ask: what the last six bytes up to the report's end (or
       fewer) look like, in the syntax of `re`, and as FOLD blurs them.
-    `wire`: a narrower expression for messages of protobuf, where a single sign is seen in ids and times.
+    For messages of protobuf, `wire` is a narrower expression in its place (a single sign is seen in ids and times), and
+    `harmless` what begins like the thing and is nobody's, in the syntax of `re`.
     """
 
     expression: bytes
@@ -46,6 +47,7 @@ class Trigger:
     caseless: bool = False
     tail: bytes = b""
     wire: bytes = b""
+    harmless: bytes = b""
 
 
 TAIL = 6  # bytes

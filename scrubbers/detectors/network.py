@@ -13,14 +13,18 @@ def _ipv4(text: bytes, end: int) -> Span | None:
     return found.span(1) if found else None
 
 
+# This host, private (RFC 1918), link-local, shared (RFC 6598), multicast and beyond.
+_INFRASTRUCTURE = (
+    rb"(?:0|10|127|169\.254|192\.168|172\.(?:1[6-9]|2[0-9]|3[01])|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])"
+    rb"|22[4-9]|2[3-9][0-9])\."
+)
 _OCTET = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(
     rb"\.*"
     + LEFT
-    # Infrastructure: this host, private (RFC 1918), link-local, shared (RFC 6598), multicast and beyond; and x.0.0.0,
-    # which is a version (Chrome/120.0.0.0) or a network.
-    + rb"(?!(?:0|10|127|169\.254|192\.168|172\.(?:1[6-9]|2[0-9]|3[01])|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])"
-    + rb"|22[4-9]|2[3-9][0-9])\.|[0-9]+\.0\.0\.0(?![0-9]))("
+    + rb"(?!"
+    + _INFRASTRUCTURE
+    + rb"|[0-9]+\.0\.0\.0(?![0-9]))("  # a version (Chrome/120.0.0.0) or a network
     + rb"\.".join([_OCTET] * 4)
     + rb")"
     + RIGHT
@@ -103,8 +107,7 @@ DETECTORS = (
             Trigger(
                 GUARD_OR_ESCAPE + _CORE,
                 _ipv4,
-                # A digit before it may be the length of the string that it begins.
-                wire=rb"(?:^|[^0-9])" + _CORE + rb"|[\x0a\x12\x1a\x22*:b\x80-\xff][0-9][1-9][0-9.]{1,3}\.[0-9]",
+                harmless=_INFRASTRUCTURE,
             ),
         ),
         documented=_is_documentation,

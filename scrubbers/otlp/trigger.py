@@ -1,9 +1,9 @@
 """The trigger for messages of protobuf: made of the same expressions as that for text.
 
 In a message strings stand as they are, but their neighbours are lengths and tags, which can look like letters and
-digits: so expressions have no guards here; what stands before a report is looked at afterwards. Nor need they tell what
-they saw, only where; so all that has no literal is one automaton. Numbers are no text here, and have expressions of
-their own.
+digits: so what has a guard in text has a looser one here, and what stands before a report is looked at afterwards. All
+that has no literal is one automaton, which stays small only if its guards are small: it was made by measuring. Numbers
+are no text here, and have expressions of their own.
 """
 
 import re
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from scrubbers.detectors.detector import GUARD
+from scrubbers.detectors.detector import GROUPS_OF_THREE, GUARD, GUARD_OR_ESCAPE
 
 Expression: TypeAlias = tuple[bytes, int, bool]
 """An expression in Hyperscan's syntax, what it reports, and whether it ignores case."""
@@ -38,20 +38,26 @@ def in_number(text: str) -> bool:
 class WireTrigger:
     """Tells where in a message something may be personal or encoded. Made when first asked: not everybody sends OTLP.
 
-    `instead`: expressions that other ones take the place of. `numbers`: whether the policy looks for more in numbers
-    than what has the length of a card's. `key`: what is reported from there on are names of personal keys.
+    `instead`: expressions that other ones take the place of. `harmless`: what begins like one of the expressions and is
+    nobody's. `shapes`: those that are joined into one, which reports `shape`. `numbers`: whether the policy looks for
+    more in numbers than what has the length of a card's. `key`: what is reported from there on are names of personal
+    keys.
     """
 
     def __init__(
         self,
         groups: Iterable[Sequence[Expression]],
-        instead: Mapping[bytes, bytes],
         compile_: Compile,
         *,
+        instead: Mapping[bytes, bytes],
+        harmless: Mapping[bytes, bytes],
+        shapes: Sequence[bytes],
+        shape: int,
         numbers: bool,
         key: int,
     ) -> None:
         self._groups, self._instead, self._compile, self._key = groups, instead, compile_, key
+        self._harmless, self._shapes, self._shape = harmless, shapes, shape
         self._numbers = (_ANY_WORD, _ANY_DOUBLE) if numbers else (_LONG_INT, _LONG_DOUBLE)
         self._making = threading.Lock()
         self._made: list[list[Callable[[], Scan]]] = []
@@ -100,12 +106,13 @@ class WireTrigger:
         for group in self._groups:
             apart: list[Expression] = []
             for expression, what, caseless in group:
-                if expression.startswith(GUARD):
-                    core = expression.removeprefix(GUARD)
-                    self._guarded[what] = re.compile(_BEFORE + b"(?:" + core + rb")\Z", re.DOTALL).search
-                (joined if expression.startswith(_GUARDED) else apart).append(
-                    (self._instead.get(expression, expression.removeprefix(GUARD)), what, caseless)
-                )
+                guard = next((each for each in (GUARD, GUARD_OR_ESCAPE) if expression.startswith(each)), None)
+                if guard is None:
+                    apart.append((self._instead.get(expression, expression), what, caseless))
+                    continue
+                cores = self._shapes if what == self._shape else [expression.removeprefix(guard)]
+                joined += [(each, what, False) for core in cores for each in _loosely_guarded(core)]
+                self._guarded[what] = _begins(cores, self._harmless.get(expression))
             groups.append(apart)
         return [
             [self._compile(group) for group in groups if group],
@@ -113,8 +120,28 @@ class WireTrigger:
         ]
 
 
-_GUARDED = GUARD[:-1]
-# No letter or digit, or one that may be a length: behind a tag of OTLP, or within a number, or behind a control
-# character, which no text has there. And one behind a backslash, which may be that of an escape.
-_BEFORE = rb"(?:(?<![0-9A-Za-z])|(?<=[\x00-\x1f\x22*:b\x80-\xff\\][0-9A-Za-z]))"
-_WIDEST = 14  # bytes of a shape
+def _loosely_guarded(core: bytes) -> list[bytes]:
+    if not _DIGIT_FIRST(core):
+        return [core]
+    # Dates look like a digit and then groups of three: of those one digit more is asked for.
+    more = b"[0-9 .-]" if core == GROUPS_OF_THREE else b""
+    return [b"(?:^|[^0-9])" + core, b"(?:^|[^0-9.,])[0-9]" + core + more]
+
+
+_DIGIT_FIRST = re.compile(rb"[(?:]*\[[0-9]").match
+
+
+def _begins(cores: Sequence[bytes], harmless: bytes | None) -> Callable[[bytes, int, int], object]:
+    """Whether one of these may begin within a stretch of bytes, at whose end it was reported."""
+    but = b"(?!" + harmless + b")" if harmless else b""
+    return re.compile(_BEFORE + but + b"(?:" + b"|".join(cores) + rb")[0-9 .-]?\Z", re.DOTALL).search
+
+
+# No letter or digit, or one that may be a length: behind one of the tags that OTLP has for texts, or in a longer
+# length. Two tags look like signs that are common in texts. Before `:` stands the length of the value that holds the
+# bytes, two more than theirs; before `"` the end of a name, or such a length. And the letter of an escape (`\n`).
+_BEFORE = (
+    rb"(?:(?<![0-9A-Za-z])|(?<=[\x00\x0a\x12\x1a*b\x80-\xff\\][0-9A-Za-z])"
+    rb"|(?<=[\x00-\x1f2-9:;C-Z\[\\c-z{|]:[0-9A-Za-z])|(?<=[^ :,=(\[{]\"[0-9A-Za-z])|(?<=:\"8)|(?<=\[\"Y)|(?<=\{\"y))"
+)
+_WIDEST = 16  # bytes of a shape
