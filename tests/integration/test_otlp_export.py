@@ -30,7 +30,7 @@ from tests.services.otelcol_server import OtelCollector
 from tests.services.otlp_server import Answer, GrpcServer
 from tests.services.server import Unavailable, unavailable
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.timeout(1500)]  # the Collector may have to be built first
 
 Start = Callable[..., OtelCollector]
 WAYS = [

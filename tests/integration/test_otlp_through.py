@@ -16,7 +16,7 @@ from tests.integration.gating import COMMAND, Gate
 from tests.services.otelcol_server import OtelCollector
 from tests.services.server import Unavailable, free_ports, unavailable
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.timeout(1500)]  # the Collector may have to be built first
 
 _METHODS = {
     "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
