@@ -48,6 +48,7 @@ bench: env  ## the benchmarks, one table each
 	$(BIN)/python -m bench.record
 	$(BIN)/python -m bench.otlp
 	$(BIN)/python -m bench.pipeline
+	$(BIN)/python -m bench.otlp_gate
 
 detection: env .venv-evidence/.ready  ## measure what is found, and beside presidio-analyzer; writes docs/detection.md
 	$(BIN)/python -m bench.detection --presidio .venv-evidence/bin/python

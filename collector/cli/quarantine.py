@@ -13,7 +13,7 @@ from collector.cli.exits import CommandError
 from collector.cli.words import counted
 
 if TYPE_CHECKING:
-    from collector.quarantine import Quarantine
+    from collector.quarantine import Quarantine, Shown
 
 app = typer.Typer(
     name="quarantine",
@@ -71,11 +71,20 @@ def show(
     record: Annotated[str, typer.Argument(metavar="ID", help="As `list` gives it.")], config: ConfigFile = None
 ) -> None:
     """Write one record to stdout as it came, unscrubbed; what came by OTLP as a line of OTLP/JSON."""
-    from exporters.otlp_json import readable
-
     with _opened(config) as quarantine:
         shown = quarantine.show(record)
-    write(1, readable(shown.signal, shown.content) if shown.format == "otlp" else shown.content + b"\n")
+    write(1, _request(shown) if shown.format == "otlp" else shown.content + b"\n")
+
+
+def _request(shown: "Shown") -> bytes:
+    """As a line of OTLP/JSON; one that is not even OTLP as it is."""
+    from exporters.otlp_json import readable
+    from exporters.requests import NotOtlp
+
+    try:
+        return readable(shown.signal, shown.content)
+    except NotOtlp:
+        return shown.content
 
 
 @app.command(

@@ -357,6 +357,7 @@ def test_malformed_requests_are_refused_and_cost_nothing(otlp: OtlpGate) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_ten_thousand_malformed_requests_are_refused_and_cost_nothing(otlp: OtlpGate) -> None:
     _fuzz(otlp, 10_000)
 

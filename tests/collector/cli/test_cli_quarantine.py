@@ -6,10 +6,12 @@ from typing import NamedTuple
 import pytest
 
 from collector.batch import Batch, Origin, Position
-from collector.quarantine import Quarantine
+from collector.quarantine import Quarantine, part
 from collector.spool import Ledger, recover
 from collector.spool.ledger import Staged
+from exporters.otlp_json import readable
 from tests.collector.cli.conftest import Run
+from tests.otlp import spans
 
 
 class Unhandled(NamedTuple):
@@ -23,12 +25,16 @@ NOON = 1_795_521_600_000_000_000
 @pytest.fixture
 def ids(gate_home: Path) -> list[str]:
     """A spool with two records in quarantine."""
+    position = Position("app", "1-2", 0, b"7")
+    batch = Batch("logs", "lines", Origin("app"), b"secret one\nfine\nsecret two\n", 3, NOON, NOON, (position,))
+    return _put(gate_home, batch, Unhandled(0, "too_deep"), Unhandled(2, "too_deep"))
+
+
+def _put(gate_home: Path, batch: Batch, *unhandled: Unhandled) -> list[str]:
     spool = gate_home / "spool"
     recover(spool, node="n", exporters=["local"]).close()
     quarantine = Quarantine.open(spool, gate_home / "quarantine.key")
-    position = Position("app", "1-2", 0, b"7")
-    batch = Batch("logs", "lines", Origin("app"), b"secret one\nfine\nsecret two\n", 3, NOON, NOON, (position,))
-    rows = quarantine.seal(batch, [Unhandled(0, "too_deep"), Unhandled(2, "too_deep")])
+    rows = quarantine.seal(batch, unhandled)
     ledger = Ledger.open(spool)
     staged = Staged()
     staged.quarantined.extend(rows)
@@ -91,3 +97,15 @@ def test_with_another_key(ids: list[str], sluicegate: Run, gate_home: Path) -> N
     done = sluicegate("quarantine", "list")
     assert done.returncode == 1
     assert b"quarantine.key is missing" in done.stderr
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["OTLP", "what only was to be OTLP"])
+def test_what_came_by_otlp_is_shown_as_a_line_of_json_if_it_can_be(
+    whole: bool, gate_home: Path, sluicegate: Run
+) -> None:
+    body = spans(["fine", "secret"]) if whole else b"\x0a\x05abc"
+    batch = Batch("traces", "otlp", Origin("otlp"), body, 2, NOON, NOON)
+    (id_,) = _put(gate_home, batch, Unhandled(1, "too_deep"))
+    shown = sluicegate("quarantine", "show", id_)
+    assert shown.returncode == 0
+    assert shown.stdout == (readable("traces", part(batch, {1})) if whole else body)

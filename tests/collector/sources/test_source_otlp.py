@@ -3,10 +3,12 @@
 import asyncio
 import gzip
 import json
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,12 +20,14 @@ from google.rpc.status_pb2 import Status
 
 from collector import telemetry
 from collector.batch import Batch
+from collector.process import StartError
 from collector.sources.otlp.options import OtlpOptions
 from collector.sources.otlp.over_grpc import SERVICES
 from collector.sources.otlp.responses import _RESPONSES
 from collector.sources.otlp.source import OtlpSource
 from collector.sources.source import Receipt, Refused
 from tests.otlp import HOUR, NOON, REQUESTS, log_records, points, span_names, spans
+from tests.services.certificates import Authority, Pair
 from tests.services.server import free_ports
 
 MIB = 1 << 20
@@ -511,6 +515,68 @@ def test_a_client_that_does_not_send_what_it_announced_is_cut_off() -> None:
             headers = {"Content-Type": "application/x-protobuf"}
             async with http.post(f"{source.http}/v1/traces", data=slow(), headers=headers) as answer:
                 assert answer.status == 408
+
+    run(work)
+
+
+# TLS -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mutual", [False, True])
+def test_with_tls_both_ways_in_speak_nothing_else_and_may_want_a_certificate(mutual: bool, tmp_path: Path) -> None:
+    ours, others = Authority(tmp_path / "ours"), Authority(tmp_path / "others")
+    server, client, stranger = ours.issue("server"), ours.issue("client"), others.issue("stranger")
+    tls = {"certificate": str(server.certificate), "key": str(server.key)}
+    if mutual:
+        tls["client_ca"] = str(ours.ca_file)
+
+    async def send(source: Running, pair: Pair | None) -> tuple[bytes, int]:
+        key, chain = (pair.key.read_bytes(), pair.certificate.read_bytes()) if pair else (None, None)
+        credentials = grpc.ssl_channel_credentials(ours.ca_file.read_bytes(), key, chain)
+        context = ssl.create_default_context(cafile=str(ours.ca_file))
+        if pair:
+            context.load_cert_chain(pair.certificate, pair.key)
+        async with grpc.aio.secure_channel(source.grpc, credentials) as channel:
+            answer = await source.over(channel, "logs", BODIES["logs"], timeout=10)
+        url = source.http.replace("http:", "https:") + "/v1/logs"
+        headers = {"Content-Type": "application/x-protobuf"}
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(url, data=BODIES["logs"], headers=headers, ssl=context) as posted,
+        ):
+            return answer, posted.status
+
+    async def work() -> None:
+        async with serving(tls=tls) as source:
+            assert await send(source, client) == (b"", 200)
+            with pytest.raises(grpc.aio.AioRpcError):
+                await source.call("logs", BODIES["logs"])  # without TLS
+            with pytest.raises(aiohttp.ClientError):
+                await source.post("/v1/logs", BODIES["logs"])
+            for pair in (None, stranger):
+                if mutual:
+                    with pytest.raises((grpc.aio.AioRpcError, aiohttp.ClientError)):
+                        await send(source, pair)
+                else:
+                    assert await send(source, pair) == (b"", 200)
+            assert len(source.pipeline.batches) == (2 if mutual else 6)
+
+    run(work)
+
+
+@pytest.mark.parametrize("wrong", ["certificate", "key", "client_ca"])
+def test_tls_files_that_cannot_be_used_are_told_at_start(wrong: str, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ours")
+    pair = authority.issue("server")
+    files = {"certificate": pair.certificate, "key": pair.key, "client_ca": authority.ca_file}
+    files[wrong] = tmp_path / "missing.pem"
+    if wrong == "key":
+        files[wrong] = authority.issue("another").key
+
+    async def work() -> None:
+        with pytest.raises(StartError, match=r"sources\.otlp\.tls: "):
+            async with serving(tls={name: str(path) for name, path in files.items()}):
+                pass
 
     run(work)
 
