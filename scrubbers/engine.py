@@ -1,5 +1,6 @@
 """The engine: a block of records in, the same records without personal data out."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ Resource: TypeAlias = tuple[tuple[str, str], ...]
 """Attributes of where records come from, as pairs of name and value."""
 
 _OBSERVED = "observe"
+_PLAIN_KEY = re.compile(rb"[0-9A-Za-z_.-]+").fullmatch
 _MOST_PARTS = 64  # sets of rules that are ready: each takes some MB and a tenth of a second
 _MOST_ORIGINS = 4096
 _rule = itemgetter(3)
@@ -82,7 +84,7 @@ class Scrubber:
         `scrubbers.otlp.measure` does.
         """
         if not self._scopes:
-            parts = [Part(len(body), self._whole.triggered(body), self._whole.scrub)]
+            parts = [Part(len(body), self._whole.triggered(body), self._whole.scrub, self._whole.enforced.goes)]
             return scrub(body, signal, parts)
         parts = []
         for start, end, own in resources(body, signal, self._scopes.attributes):
@@ -92,7 +94,8 @@ class Scrubber:
                 else tuple(sorted(((own or {}) | dict(resource or ())).items()))
             )
             both = self._both(signal, source, known)
-            parts.append(Part(end, [start + hit for hit in both.triggered(body[start:end])], both.scrub))
+            hits = [start + hit for hit in both.triggered(body[start:end])]
+            parts.append(Part(end, hits, both.scrub, both.enforced.goes))
         return scrub(body, signal, parts)
 
     def scrub_text(self, text: str) -> str:
@@ -183,6 +186,14 @@ class _Engine:
 
     def triggered(self, message: bytes) -> list[int]:
         return self._plan.wire.scan(message)
+
+    def goes(self, key: bytes, text: bytes) -> tuple[str, str] | None:
+        """The finding by which a member with this key and text surely goes; None where that is not so plain."""
+        if self._observe or text.startswith(b"[") or not _PLAIN_KEY(key):
+            return None
+        number = self._plan.names.decide_whole(key.lower())
+        rule = None if number is None else self._plan.key_rules[number]
+        return (rule.name, rule.action) if rule is not None and rule.delete else None
 
     def explain(self, line: bytes) -> list[Explained]:
         """What is found in one record, by which rule and tier, as if it came alone. Offsets are into the record."""

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from scrubbers.matching import Unscrubbable
 from scrubbers.otlp.schema import REQUESTS, Kind, Message
-from scrubbers.otlp.sites import Site, Text, Unknown, attribute, value
+from scrubbers.otlp.sites import Simple, Site, Text, Unknown, attribute, simple_attribute, value
 from scrubbers.otlp.values import text_line
 from scrubbers.otlp.wire import BYTES, FIXED32, FIXED64, VARINT, Malformed, encoded, placed, skipped, varint
 from scrubbers.outcome import Quarantined, Scrubbed
@@ -18,24 +18,32 @@ from scrubbers.splice import Finding, splice
 
 MAX_LINE = 1 << 20  # bytes of one text or attribute: what has more is not looked at, and does not pass
 Scrub: TypeAlias = Callable[[bytes], Scrubbed]
+Goes: TypeAlias = Callable[[bytes, bytes], tuple[str, str] | None]
+
+
+def _not_plain(_key: bytes, _text: bytes) -> None:
+    """Which rules apply is asked later."""
 
 
 @dataclass(slots=True)
 class Part:
     """A part of a request that one set of rules applies to: where it ends, where the trigger saw something in it, as
-    sorted offsets into the request, and what scrubs lines.
+    sorted offsets into the request, and what scrubs lines. `goes`: the finding, as it is counted, by which an attribute
+    of this key and text surely goes as a whole; None if that is not so plain.
     """
 
     end: int
     hits: Sequence[int]
     scrub: Scrub
+    goes: Goes = _not_plain
 
 
 def scrub(body: bytes, signal: str, parts: Sequence[Part]) -> Scrubbed:
     """A request without personal data. Raises Malformed."""
     if not any(part.hits for part in parts):
         return Scrubbed(body, {})
-    walk = _Walk(body, [hit for part in parts for hit in part.hits])
+    goes = parts[0].goes if len(parts) == 1 else _not_plain
+    walk = _Walk(body, [hit for part in parts for hit in part.hits], goes)
     walk.request(REQUESTS[signal])
     return _Result(body, parts, walk).scrubbed()
 
@@ -64,8 +72,8 @@ class _Frame:
 class _Walk:
     """Goes through a request as far as the trigger saw something, and gathers what is to be looked at."""
 
-    def __init__(self, body: bytes, hits: list[int]) -> None:
-        self._body = body
+    def __init__(self, body: bytes, hits: list[int], goes: Goes) -> None:
+        self._body, self._goes = body, goes
         self._hits = [*hits, len(body) + 1]
         self._hit = 0
         self._records = 0
@@ -73,6 +81,8 @@ class _Walk:
         self.sites: list[tuple[Site, _Frame, int]] = []
         """For each line: the site, the message that it is a field of, and which line it is that comes back."""
         self.lines: list[bytes] = []
+        self.gone: list[tuple[int, int, _Frame, tuple[str, str]]] = []
+        """Attributes that surely go: where they begin and end, whose they are, and by which finding."""
 
     def request(self, message: Message) -> None:
         """Raises Malformed if the structure of the request down to its records is no valid one."""
@@ -190,7 +200,13 @@ class _Walk:
     def _field(self, frame: _Frame, tag: int, start: int, length_at: int, at: int, stop: int) -> None:
         """A field of bytes in which the trigger saw something, or that has records in it."""
         kind, inner = frame.message.tags.get(tag, (None, None))
-        if kind is Kind.ATTRIBUTE or kind is Kind.VALUE:
+        if kind is Kind.ATTRIBUTE and (simple := simple_attribute(self._body[at:stop])):
+            finding = self._goes(simple.key, simple.text)
+            if finding is None:
+                self._look(Simple(start, length_at, stop, simple), frame)
+            else:
+                self.gone.append((start, stop, frame, finding))
+        elif kind is Kind.ATTRIBUTE or kind is Kind.VALUE:
             read = attribute if kind is Kind.ATTRIBUTE else value
             try:
                 site, hidden = read(self._body[at:stop], start, length_at, stop)
@@ -267,6 +283,11 @@ class _Result:
                 first = last
         out = self._take_out()
         self._change(changed)
+        for start, end, frame, finding in self._walk.gone:
+            findings[finding] += 1
+            if not _is_out(frame.unit):
+                self._replace(frame, start, end, b"")
+                frame.dropped += frame.message.dropped is not None
         quarantined = tuple(Quarantined(index, out[index]) for index in sorted(out))
         if not self._edits:
             return Scrubbed(self._body, findings, quarantined, deep)

@@ -1,6 +1,6 @@
 """Sites: the places in a request that are looked at, each as a line of JSON; and what stands there once it is clean."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from scrubbers.otlp.values import (
     SPECIAL,
@@ -66,16 +66,25 @@ class Unknown(Text):
         return None
 
 
+class SimpleAttribute(NamedTuple):
+    """An attribute with a string, written as nearly all are, and with nothing in it that JSON escapes.
+
+    `head`: the field of its key, as it stands.
+    """
+
+    head: bytes
+    key: bytes
+    text: bytes
+
+
 class Simple:
-    """An attribute with a string, written as nearly all are, and with nothing in it that JSON escapes."""
+    """The site of such an attribute."""
 
     __slots__ = ("_head", "_key", "end", "length_at", "line", "start")
 
-    def __init__(
-        self, start: int, length_at: int, end: int, raw: bytes, value_at: int, key: bytes, text: bytes
-    ) -> None:
+    def __init__(self, start: int, length_at: int, end: int, attribute: SimpleAttribute) -> None:
         self.start, self.length_at, self.end = start, length_at, end
-        self._key = raw[:value_at]
+        self._key, key, text = attribute
         self._head = b'{"' + key + b'":"'
         self.line = self._head + text + b'"}'
 
@@ -117,9 +126,6 @@ class Full:
 
 def attribute(raw: bytes, start: int, length_at: int, end: int) -> tuple[Site, list[bytes]]:
     """The site of a KeyValue, and what is hidden in it. Raises Malformed, Unscrubbable."""
-    simple = _simple(raw)
-    if simple is not None:
-        return Simple(start, length_at, end, raw, *simple), _NONE
     reader = Reader()
     return Full(start, length_at, end, reader.attribute(raw)), reader.hidden
 
@@ -137,8 +143,8 @@ def value(raw: bytes, start: int, length_at: int, end: int) -> tuple[Site, list[
 _NONE: list[bytes] = []
 
 
-def _simple(raw: bytes) -> tuple[int, bytes, bytes] | None:
-    """Where the value begins, the key and the text of an attribute that is a key, a string and nothing else."""
+def simple_attribute(raw: bytes) -> SimpleAttribute | None:
+    """What a KeyValue holds that is a key, a string and nothing else."""
     try:
         size = raw[1]
         at = size + 2
@@ -158,4 +164,4 @@ def _simple(raw: bytes) -> tuple[int, bytes, bytes] | None:
     except IndexError:
         return None
     text = raw[text_at:]
-    return None if SPECIAL(key) or SPECIAL(text) else (at, key, text)
+    return None if SPECIAL(key) or SPECIAL(text) else SimpleAttribute(raw[:at], key, text)

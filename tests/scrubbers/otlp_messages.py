@@ -4,6 +4,7 @@ scrubbed in a second, plain way, after parsing.
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -263,6 +264,7 @@ class Parsed:
 
     def __init__(self, scrubber: Scrubber, signal: str) -> None:
         self._scrubber, self._signal = scrubber, signal
+        self.findings: Counter[tuple[str, str]] = Counter()
 
     def request(self, request: Message) -> tuple[Message, list[int]]:
         """The request without personal data, and the numbers of the records that are taken out."""
@@ -358,6 +360,7 @@ class Parsed:
         scrubbed = self._scrubber.scrub(data, signal=self._signal)
         if scrubbed.quarantined:
             raise Out
+        self.findings.update(scrubbed.findings)
         return scrubbed.body.decode("utf-8", "surrogateescape")
 
 
