@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from functools import cache
 
 import pytest
 from engine import scrubber, thoroughly
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from otlp_messages import REQUESTS, Odd, Parsed, canonical, requests
 
+from scrubbers import Policy, Scrubber, load_policy
 from scrubbers.otlp import Malformed, measure
 from tests import strategies
 
@@ -128,3 +130,30 @@ def test_memory_stays_where_it_is() -> None:
         assert used() - first < 64 << 10
     finally:
         tracemalloc.stop()
+
+
+@cache
+def _scoped() -> Scrubber:
+    """The default policy, whose rules all ask for a resource that every one of the test's has."""
+    default = load_policy()
+    scope = {"resource": {"service.name": ["*"]}}
+    return Scrubber(
+        Policy.model_validate(
+            {
+                "keys": [{"names": rule.names, "scope": scope} for rule in default.keys],
+                "patterns": [{"detector": rule.detector, "scope": scope} for rule in default.patterns],
+                "keep": [each.model_dump() for each in default.keep],
+            }
+        )
+    )
+
+
+@_few
+@given(data=st.data())
+def test_resource_by_resource_is_as_at_once(data: st.DataObject) -> None:
+    signal = data.draw(st.sampled_from(list(REQUESTS)))
+    body = b"".join(Odd(data.draw).message(data.draw(requests(signal))) for _ in range(2))
+    known = (("service.name", "shop"),)
+    by_resource = _scoped().scrub_otlp(body, signal=signal, resource=known)
+    at_once = scrubber().scrub_otlp(body, signal=signal, resource=known)
+    assert by_resource == at_once
