@@ -68,7 +68,7 @@ class ChunkHeader(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a chunk without decompressing it. Holds no record contents; `resource` is scrubbed."""
 
     signal: Literal["logs", "traces", "metrics"]
-    format: Literal["lines", "otlp"]
+    format: Literal["lines", "otlp", "otlp_json"]  # of the last only in stores, see `as_json.py`
     source: str
     records: _Count
     first_time: int  # ns since the epoch, UTC

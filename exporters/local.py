@@ -11,7 +11,7 @@ from exporters import durable
 from exporters.exporter import Rejected, Retryable
 from exporters.keys import KMS_KEY, SealError, load_or_make_keys
 from exporters.objects import Packing, default_key_file
-from exporters.options import DestinationOptions
+from exporters.options import StoreOptions
 from exporters.segment import Segment
 from settings import refuse
 
@@ -24,7 +24,7 @@ _MENDS = {
 }
 
 
-class LocalOptions(DestinationOptions):
+class LocalOptions(StoreOptions):
     """Objects in a directory of this machine."""
 
     type: Literal["local"] = "local"
@@ -59,7 +59,7 @@ class LocalStore:
         if options.seal and options.seal_kms_key is None:
             key_file = options.key_file or default_key_file(self._root)
             load_or_make_keys(key_file)
-        self._packing = Packing(key_file, options.seal_kms_key)
+        self._packing = Packing(key_file, options.seal_kms_key, otlp=options.format)
 
     def check(self) -> None:
         """Write and remove a small file. Raises Retryable."""

@@ -1,13 +1,16 @@
 """How a segment becomes an object: its key, its content (sealed or not), its metadata and its encryption context."""
 
+import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from exporters.committed import open_committed
 from exporters.keys import AnyKey, KmsKey, load_keys
+from exporters.options import OtlpFormat
 from exporters.segment import Segment
 
 if TYPE_CHECKING:
@@ -23,8 +26,9 @@ class Packing:
     cannot be used any more seals nothing: what is sealed with a key that is nowhere would be lost.
     """
 
-    def __init__(self, key_file: Path | None = None, kms_key: str | None = None) -> None:
+    def __init__(self, key_file: Path | None = None, kms_key: str | None = None, *, otlp: OtlpFormat = "proto") -> None:
         """Reads the key file, asks nothing of KMS yet. Raises SealError."""
+        self._otlp = otlp
         self.sealed = bool(key_file or kms_key)
         self._key_file = key_file
         self._known = _state(key_file)
@@ -37,7 +41,7 @@ class Packing:
 
     def key(self, segment: Segment) -> str:
         """The object's key below the store's prefix."""
-        return segment.name + (SEALED_SUFFIX if self.sealed else "")
+        return self._stored(segment).name + (SEALED_SUFFIX if self.sealed else "")
 
     @contextmanager
     def open(self, segment: Segment) -> Iterator[BinaryIO]:
@@ -46,8 +50,16 @@ class Packing:
         The call and the stream raise Rejected if the segment's file is not whole, and SealError.
         """
         sealer = self._current()
-        with open_committed(segment) as plain:
-            yield sealer.seal(plain, context(segment)) if sealer else plain
+        stored = self._stored(segment)
+        with open_committed(segment) as committed:
+            plain = committed if stored is segment else _as_json(committed)
+            yield sealer.seal(plain, context(stored)) if sealer else plain
+
+    def _stored(self, segment: Segment) -> Segment:
+        """The segment as its object is to be."""
+        if segment.format == "otlp" and self._otlp == "json":
+            return replace(segment, format="otlp_json")
+        return segment
 
     def _current(self) -> "Sealer | None":
         with self._lock:
@@ -56,6 +68,12 @@ class Packing:
                 self._sealer = _sealer(load_keys(self._key_file))
                 self._known = state
             return self._sealer
+
+
+def _as_json(committed: BinaryIO) -> BinaryIO:
+    from exporters.as_json import AsJson  # protobuf costs memory and time: only where there is some
+
+    return io.BufferedReader(AsJson(committed), 256 << 10)
 
 
 def _state(path: Path | None) -> tuple[int, ...]:

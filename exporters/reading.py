@@ -81,10 +81,10 @@ class Query:
     def wants_chunk(self, header: ChunkHeader) -> bool:
         return (
             (self.source is None or header.source == self.source)
-            and self.format in {None, header.format}
+            and self.format in {None, "otlp" if header.format == "otlp_json" else header.format}
             and self._overlaps(header.first_time, header.last_time)
             and all(
-                fnmatchcase(header.resource[name], pattern) if name in header.resource else header.format == "otlp"
+                fnmatchcase(header.resource[name], pattern) if name in header.resource else header.format != "lines"
                 for name, pattern in self.resource.items()
             )
         )
@@ -204,7 +204,8 @@ class Reader:
                     records += header.records
                     self.progress.chunks += 1
                     if query.wants_chunk(header):
-                        yield header, query.records(header, decode(header, frame))
+                        chunk, content = _as_committed(header, decode(header, frame))
+                        yield chunk, query.records(chunk, content)
                     else:
                         self.progress.chunks_skipped += 1
                     self._report(self.progress)
@@ -249,3 +250,12 @@ def _times(date: str, hour: str | None) -> tuple[int | None, int | None]:
         return None, None
     first = int(begin.timestamp()) * 1_000_000_000
     return first, first + (_HOUR if hour else 24 * _HOUR) - 1
+
+
+def _as_committed(header: ChunkHeader, stored: bytes) -> tuple[ChunkHeader, bytes]:
+    """What a store keeps as JSON, in the form that all else has."""
+    if header.format != "otlp_json":
+        return header, stored
+    from exporters.as_json import back  # protobuf costs memory and time: only where there is some
+
+    return back(header, stored)

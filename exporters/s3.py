@@ -34,7 +34,7 @@ class S3Store:
         """Reads the key file, connects to nothing yet. Raises SealError, and Retryable if no client can be made."""
         self.name = name
         self.options = options
-        self._packing = Packing(options.key_file, options.seal_kms_key)
+        self._packing = Packing(options.key_file, options.seal_kms_key, otlp=options.format)
         self._parameters = _parameters(options)
         self._once = {} if options.overwrite else {"IfNoneMatch": "*"}
         self._connect()

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from exporters.exporter import Retryable
 from exporters.keys import KMS_KEY
-from exporters.options import DestinationOptions
+from exporters.options import StoreOptions
 from settings import Duration, Secret, Settings, refuse
 
 Tag: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9 +=._:/@-]{1,128}$")]
@@ -85,7 +85,7 @@ class S3Connection(Settings):
         return f"s3://{self.bucket}/{self.prefix}{at}"
 
 
-class S3Options(S3Connection, DestinationOptions):
+class S3Options(S3Connection, StoreOptions):
     """Objects in an S3 bucket."""
 
     type: Literal["s3"] = "s3"

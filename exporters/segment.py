@@ -7,7 +7,7 @@ from pathlib import Path
 
 OBJECT_KEY = re.compile(
     r"(?:^|/)(?P<name>(?P<retention>[^/]+)/(?P<signal>[^/]+)/dt=(?P<date>[^/]+)/hr=(?P<hour>[^/]+)/"
-    r"[^/]+-(?P<segment>[0-9a-f]{32})\.(?:ndjson|otlp)\.zst)(?P<sealed>\.enc)?$"
+    r"[^/]+-(?P<segment>[0-9a-f]{32})\.(?:ndjson|otlp|otlp\.ndjson)\.zst)(?P<sealed>\.enc)?$"
 )
 """The keys of our objects, with whatever prefix: `Segment.name`, and the suffix of its encryption."""
 
@@ -28,7 +28,7 @@ class Segment:
     path: Path
     node: str
     signal: str
-    format: str  # lines | otlp
+    format: str  # lines | otlp; in stores also otlp_json
     retention: str  # the name of a retention class
     bytes: int  # committed length of the file
     records: int
@@ -43,5 +43,5 @@ class Segment:
         `{retention}/{signal}/dt=YYYY-MM-DD/hr=HH/{node}-{id}.ndjson.zst`: Hive partitions by the records' own time.
         """
         hour = datetime.fromtimestamp(self.first_time // 1_000_000_000, UTC)
-        kind = "ndjson" if self.format == "lines" else "otlp"
+        kind = {"lines": "ndjson", "otlp": "otlp", "otlp_json": "otlp.ndjson"}[self.format]
         return f"{self.retention}/{self.signal}/dt={hour:%Y-%m-%d}/hr={hour:%H}/{self.node}-{self.id}.{kind}.zst"
