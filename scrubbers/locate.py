@@ -32,7 +32,7 @@ _AROUND_KEY = b"\\\"' \t"
 _IN_KEPT = bytes(byte for byte in range(256) if byte not in b"\\\"' \t\r\n:=,;&")
 _ALNUM = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _OPENS = _ALNUM | frozenset(b"+")  # what a guard that was not there may stand before
-_CLOSES = _ALNUM | frozenset(b".-:/_*")  # and behind; or it is inside one of our tokens
+_CLOSES = _ALNUM | frozenset(b".-:/_*\\")  # and behind; or inside one of our tokens; or half an escape is taken
 # Behind what stays in part: what is left of it makes nothing new with what follows.
 _PARTS = frozenset(b'"\t\r\n,;&}])')
 _BEFORE_PARTS = frozenset(b'"\t\n=[(,')  # and before what is truncated
@@ -195,7 +195,7 @@ class Locator:
             rule.by_path
             or start == end  # the finder could not tell
             or text[end] in _OPENS
-            or before in b".-"
+            or before in b".-\\"  # a backslash: of an escape that was taken for a letter, or the like
             or (before == 0x3A and text[start - 2] == 0x3A)
             or (before in _ALNUM and (start < 2 or text[start - 2] != 0x5C or before not in b"bfnrt"))
         ):

@@ -63,6 +63,11 @@ class Rule:
         )
 
     @property
+    def rank(self) -> int:
+        """Which of two that find the same wins: the lower one."""
+        return 0 if self.denied else 1 if self.name.startswith("key:") else 2
+
+    @property
     def partial(self) -> bool:
         """Whether a part of the value stays, and is looked at again."""
         return self.action in _PARTIAL

@@ -19,7 +19,7 @@ from scrubbers.notations.json_document import Document, Member, documents
 from scrubbers.notations.named import may_be_named, named_value
 from scrubbers.notations.quoted import BARE, quoted_key, value_at
 from scrubbers.plan import BASE64, END, KEY, WHAT, Plan, Rule
-from scrubbers.splice import Finding, splice
+from scrubbers.splice import Finding, rank, splice
 from scrubbers.views import Paths, View, around, escaped, nowhere, segments, within
 
 _ROUNDS = 12
@@ -467,7 +467,7 @@ def _inner(text: bytes, value: Span) -> Span:
 
 
 def _longest(findings: list[Finding], kept: list[Span]) -> tuple[list[Finding], bool]:
-    findings.sort(key=lambda finding: (finding[0] - finding[1], finding[0], finding[3] is None))
+    findings.sort(key=lambda finding: (finding[0] - finding[1], finding[0], finding[3] is None, rank(finding)))
     kept = sorted(kept)
     chosen: list[Finding] = []
     taken: list[Span] = []

@@ -55,5 +55,10 @@ def standing(findings: list[Finding]) -> tuple[list[Finding], list[int]]:
 _start, _end = itemgetter(0), itemgetter(1)
 
 
-def _order(finding: Finding) -> tuple[int, int]:
-    return finding[0], -finding[1]
+def _order(finding: Finding) -> tuple[int, int, int]:
+    return finding[0], -finding[1], rank(finding)
+
+
+def rank(finding: Finding) -> int:
+    """Which of two findings of the same bytes wins: the lower one."""
+    return 0 if finding[3] is None else finding[3].rank

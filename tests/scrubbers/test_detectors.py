@@ -6,6 +6,7 @@ string, behind an escape. An oracle asks the locator at every place; the plan mu
 """
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from functools import cache
 from itertools import product
 
 import pytest
-from engine import EXAMPLES
+from engine import EXAMPLES, scrubber, thoroughly
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
@@ -241,6 +242,34 @@ def narrowed(trigger: Trigger) -> Iterator[tuple[str, Trigger | None]]:
             if known in trigger.expression:
                 yield f"{fewer.decode()} in it", replace(trigger, expression=trigger.expression.replace(known, fewer))
         yield "a tail", replace(trigger, tail=rb"[^0-9]{6}")
+
+
+WORDS = tuple(
+    _literal(each.trigger.expression).decode()
+    for name in ("phone", "date_of_birth", "bank_account", "us_routing_number", "uk_sort_code", "bic", "mac_address")
+    for each in WATCHED[name]
+    if each.in_context
+)
+NUMBERS = st.one_of(
+    st.sampled_from(("31926819", "111000025", "601613", "19850302", "4155550134", "4111111111111111")),
+    st.integers(-(10**18), 10**18).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+)
+
+
+@thoroughly
+@given(word=st.sampled_from(WORDS), number=NUMBERS, regions=st.booleans())
+def test_a_number_beside_a_word_leaves_valid_json(word: str, number: str, regions: bool) -> None:
+    records = (
+        f'{{"{word}":{number},"n":{number}}}',
+        f'{{"a":"{word}: ","n":{number},"l":["{word}",{number},{number}]}}',
+        f'{{"a":"{word} {number}","b":{{"{word} number": {number} }}}}',
+        json.dumps({"log": f'{{"{word}": {number}, "a":"{word}={number}"}}'}),
+    )
+    for record in records:
+        after = json.loads(scrubber("regions" if regions else "default").scrub(f"{record}\n".encode()).body)
+        assert isinstance(after, dict)
+        assert isinstance(json.loads(after["log"]), dict) if "log" in after else True
 
 
 @cache

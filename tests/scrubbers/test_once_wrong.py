@@ -68,6 +68,12 @@ WRONG: list[tuple[str, bytes, bytes]] = [
     ("default", rb'{"m":"Authorization: Token token=\"hunter2\""}', b'{"m":"Authorization: [REDACTED:authorization]"}'),
     # A letter of the name is left where it belongs, and a value where it ends, in each notation.
     ("default", b"tool --password hunter2 --api-key \"a b\" x", b"tool --password [REDACTED:password] --api-key \"[REDACTED:api_key]\" x"),
+    # A letter behind a backslash, in JSON in a string: the escape of the inner string.
+    ("default", rb'{"":"{\"\":\"\\r@0.Aa\"}"}', rb'{"":"{\"\":\"\\r@0.Aa\"}"}'),
+    # A key and a detector that find the same: the key wins.
+    ("default", b"dob=1985-03-02", b"dob=[REDACTED:dob]"),
+    ("default", b'{"m":"Vorname: Anna, first name: Anna"}', b'{"m":"Vorname: [REDACTED:person_name], first name: [REDACTED:first_name]"}'),
+    ("actions", b"ssn=536-81-7623", b"ssn=***-**-7623"),
     ("default", b"sent to <passport 533380006>, 2 of 3", b"sent to <passport [REDACTED:passport]>, 2 of 3"),
     ("default", b"<u><password>a b</password><ns:ssn k=\"1\">17 22</ns:ssn></u>", b"<u><password>[REDACTED:password]</password><ns:ssn k=\"1\">[REDACTED:ssn]</ns:ssn></u>"),
     ("default", b"WHERE full_name LIKE 'Rouven Frey' AND u.email IN ('a b','c''d') LIMIT 1", b"WHERE full_name LIKE '[REDACTED:full_name]' AND u.email IN ([REDACTED:email]) LIMIT 1"),
