@@ -51,8 +51,8 @@ class LimitOptions(Settings):
     requests_per_connection: Annotated[int, Field(ge=1)] = 64
     """Requests at a time on one connection."""
     bytes: Annotated[ByteSize, Field(ge=64 << 10)] | None = None
-    """Bytes of requests at a time, inflated, of all connections together; a request alone is always taken.
-    Default: an eighth of `memory_limit`."""
+    """Bytes of requests at a time, inflated, of all connections together; JSON counts eightfold. A request alone is
+    always taken. Default: an eighth of `memory_limit`."""
     bytes_per_connection: Annotated[ByteSize, Field(ge=64 << 10)] | None = None
     """Bytes of requests at a time on one connection. Default: half of `bytes`."""
     receive_timeout: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(seconds=30)

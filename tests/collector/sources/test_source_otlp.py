@@ -472,6 +472,22 @@ def test_bytes_beyond_the_limit_are_told_to_come_again_but_a_request_alone_is_ta
     run(work)
 
 
+def test_json_counts_for_what_it_takes_in_memory() -> None:
+    body = json.dumps({"resourceSpans": [], "x": "y" * 30_000}).encode()
+
+    async def work() -> None:
+        async with serving(limits={"bytes": "128KiB"}) as source:
+            source.pipeline.open.clear()
+            other = asyncio.create_task(source.post("/v1/logs", BODIES["logs"]))
+            await source.pipeline.entered(1)
+            assert (await source.post("/v1/traces", body, content_type="application/json"))[0] == 429
+            source.pipeline.open.set()
+            assert (await other)[0] == 200
+            assert (await source.post("/v1/traces", body, content_type="application/json"))[0] == 200
+
+    run(work)
+
+
 def test_on_one_connection_only_so_many_requests_are_under_way() -> None:
     async def work() -> None:
         limits = {"requests_per_connection": 3}
