@@ -202,7 +202,9 @@ HTTP: list[tuple[int, object, type[Exception], float | None]] = [
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf"], indirect=True)
-@pytest.mark.parametrize(("status", "retry", "wanted", "after"), HTTP)
+@pytest.mark.parametrize(
+    ("status", "retry", "wanted", "after"), HTTP, ids=lambda value: "later" if value == LATER else None
+)
 def test_http_statuses(
     server: HttpServer, make: Make, status: int, retry: str | None, wanted: type[Exception], after: float | None
 ) -> None:
