@@ -62,7 +62,7 @@ spool:
   segment_age: 5s
 
 telemetry:
-  listen: 127.0.0.1:{port}
+  listen: {telemetry}
 """
 
 
@@ -85,7 +85,7 @@ spool:
   directory: {spool}
 
 telemetry:
-  listen: 127.0.0.1:{port}
+  listen: {telemetry}
   log:
     level: warning
 """
@@ -163,13 +163,13 @@ def play(console: Console, folder: Folder) -> int:
 @contextmanager
 def _receiving(folder: Folder) -> Iterator[str]:
     """A gate that receives spans meanwhile, and where; it has stored them when it ends. Raises RuntimeError."""
-    port, otlp = _free_port(), _free_address()
+    otlp, telemetry = _free_address(), _free_address()
     file = folder.root / "receiver.yaml"
-    file.write_text(_filled(RECEIVER, folder, port=port, otlp=otlp))
+    file.write_text(_filled(RECEIVER, folder, otlp=otlp, telemetry=telemetry))
     # In a session of its own: Ctrl-C at the terminal is for us, and the gate gets one signal to drain, not two.
     gate = subprocess.Popen([_COMMAND, "run", "--config", file], env=folder.environment, start_new_session=True)
     try:
-        while not _ready(port):
+        while not _ready(telemetry):
             if gate.poll() is not None:
                 raise RuntimeError(f"the gate did not start: it ended with code {gate.returncode}")
             time.sleep(0.05)
@@ -182,9 +182,9 @@ def _receiving(folder: Folder) -> Iterator[str]:
         raise RuntimeError(f"the gate ended with code {code}")
 
 
-def _ready(port: int) -> bool:
+def _ready(telemetry: str) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{telemetry}/readyz", timeout=10) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -218,7 +218,7 @@ def serve(console: Console, folder: Folder) -> int:
     port, otlp = _free_port(), _free_address()
     file = folder.root / "gate.yaml"
     log = folder.root / "shop.log"
-    file.write_text(_filled(GATE, folder, log=glob.escape(str(log)), port=port, otlp=otlp))
+    file.write_text(_filled(GATE, folder, log=glob.escape(str(log)), telemetry=f"127.0.0.1:{port}", otlp=otlp))
     # In a session of its own: Ctrl-C at the terminal is for us, and the gate gets one signal to drain, not two.
     gate = subprocess.Popen([_COMMAND, "run", "--config", file], env=folder.environment, start_new_session=True)
     try:
@@ -226,7 +226,7 @@ def serve(console: Console, folder: Folder) -> int:
             _title(console, "shop", f"{shop.url}, visited by made-up people until Ctrl-C")
             _title(console, "gate", f"http://127.0.0.1:{port}/metrics; runs with {_shown(file)}")
             _title(console, "read", f"{commands(folder)[1][1]}\n")
-            while gate.poll() is None and not _ready(port):
+            while gate.poll() is None and not _ready(f"127.0.0.1:{port}"):
                 time.sleep(0.05)
             told = asyncio.run(_keep_visiting(shop.url, gate))
     finally:
@@ -263,10 +263,10 @@ async def _visit(url: str, gate: "subprocess.Popen[bytes]") -> None:
         await asyncio.sleep(1)
 
 
-def _filled(template: str, folder: Folder, *, port: int, **texts: str) -> str:
+def _filled(template: str, folder: Folder, **texts: str) -> str:
     """A JSON string is a YAML string, whatever the checkout's folder is called."""
     quoted = {"store": str(folder.store), "spool": str(folder.home / "spool"), **texts}
-    return template.format(port=port, **{name: json.dumps(value) for name, value in quoted.items()})
+    return template.format(**{name: json.dumps(value) for name, value in quoted.items()})
 
 
 @dataclass(slots=True, frozen=True)
