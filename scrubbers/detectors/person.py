@@ -22,9 +22,10 @@ _DATE = (
 # Names
 
 _CAPITAL = rb"(?:[A-Z]|[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2})"
-_NAME = _CAPITAL + rb"(?:\.|[A-Za-z\x80-\xff'-]{1,30})"
-_PARTICLE = rb"(?:de|del|della|di|da|dos|du|la|le|van|von|der|den|ter|zu|bin|ibn|al|el)"
-_PERSON = _NAME + rb"(?: (?:" + _PARTICLE + rb" ){0,2}" + _NAME + rb"){0,3}" + RIGHT
+_NAME = rb"(?:[dl]')?" + _CAPITAL + rb"(?:\.|[A-Za-z\x80-\xff'-]{1,30})"
+_PARTICLE = rb"(?:de|del|della|di|da|dos|du|la|le|van|von|der|den|ten|ter|zu|bin|ibn|al|el)"
+_FULL = rb"(?:" + _PARTICLE + rb" ){0,2}" + _NAME
+_PERSON = _FULL + rb"(?: " + _FULL + rb"){0,3}" + RIGHT
 _NO_NAME = re.compile(
     rb"(?i:string|text|varchar|char|null|none|nil|true|false|required|invalid|missing|unknown|optional|field|value|must"
     rb"|should|is|not|empty|undefined|customer|user|team|sir|madam)\b"
@@ -116,6 +117,7 @@ DETECTORS = (
             "full name: Anna Smith",
             "dear Mr. Smith",
             "called Mrs Jones",
+            "Mr. van der Salm",
             "patient name = José de la Cruz",
             "Vorname: Jörg",
         ),

@@ -9,7 +9,7 @@ from scrubbers import Scrubber, load_policy
 from scrubbers.detectors import DETECTORS
 from tests.corpus.draw import Kind, Make, Planted
 
-_SENTENCES = ("JSON string", "JSON, in a sentence", "prose")
+SENTENCES = ("JSON string", "JSON, in a sentence", "prose")
 """For values that are told by the words around them."""
 
 
@@ -25,7 +25,7 @@ def kinds_by_example(made: frozenset[str]) -> Iterator[Kind]:
         yield Kind(
             rule.detector,
             _one_of(alone or planted),
-            notations=() if alone else _SENTENCES,
+            notations=() if alone else SENTENCES,
         )
 
 

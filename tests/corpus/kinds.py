@@ -1,15 +1,17 @@
 """What is planted: personal data of every kind, made from a seed in many locales, and what only looks like it."""
 
 import base64
+import hashlib
 import json
 import string
 from collections.abc import Callable
 
 import phonenumbers
 from stdnum import iban, luhn
+from stdnum.us import rtn
 
 from tests.corpus.draw import Draw, Kind, Make, Planted
-from tests.corpus.examples import kinds_by_example
+from tests.corpus.examples import SENTENCES, kinds_by_example
 
 _HEX = "0123456789abcdef"
 _ALNUM = string.ascii_letters + string.digits
@@ -240,6 +242,96 @@ def _private_key(draw: Draw) -> Planted:
     return Planted(body, f"-----BEGIN {label}PRIVATE KEY-----\\n", f"\\n-----END {label}PRIVATE KEY-----")
 
 
+# By a word beside it
+
+
+def _mac(draw: Draw) -> Planted:
+    octets = [f"{draw.rnd.randrange(64) * 4:02x}", *(draw.letters(_HEX, 2) for _ in range(5))]
+    if octets[:2] == ["00", "00"]:
+        octets[1] = "1b"
+    sign = draw.rnd.choice(":-")
+    written = sign.join(octets)
+    return Planted(
+        written.upper() if draw.rnd.random() < 0.3 else written, draw.rnd.choice(("mac: ", "HWaddr ", "bssid="))
+    )
+
+
+def _near_mac(draw: Draw) -> str:
+    fingerprint = ":".join(draw.letters(_HEX, 2) for _ in range(16))
+    return draw.rnd.choice((f"MD5:{fingerprint}", f"mac: {fingerprint}", "mac: ff:ff:ff:ff:ff:ff", "mac 12:34:56"))
+
+
+def _born(draw: Draw) -> Planted:
+    day = draw.fake().date_of_birth()
+    written = day.strftime(draw.rnd.choice(("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d %B %Y", "%B %d, %Y")))
+    return Planted(written, draw.rnd.choice(("born ", "born on ", "Geburtsdatum: ", "date of birth is ", "d.o.b. ")))
+
+
+def _near_born(draw: Draw) -> str:
+    day = f"20{draw.rnd.randrange(10, 27)}-0{draw.rnd.randrange(1, 10)}-{draw.rnd.randrange(10, 29)}"
+    return draw.rnd.choice((f"built {day}", f"date: {day}", "born in 1985", f"airborne {day}", f"stubborn: {day}"))
+
+
+def _account(draw: Draw) -> Planted:
+    word = draw.rnd.choice(("account number: ", "Kontonummer ", "bank account ", "acct no. ", "a/c no: "))
+    return Planted(draw.letters(string.digits, 8, 14), word)
+
+
+def _near_account(draw: Draw) -> str:
+    number = draw.letters(string.digits, 8)
+    return draw.rnd.choice((f"account {number}", f"order number {number}", f"account number lookup took {number} ns"))
+
+
+def _routing(draw: Draw) -> Planted:
+    head = "0" + draw.letters(string.digits, 7)
+    return Planted(
+        head + rtn.calc_check_digit(head), draw.rnd.choice(("routing number: ", "ABA routing ", "routing no. "))
+    )
+
+
+def _near_routing(draw: Draw) -> str:
+    number = _routing(draw).value
+    return f"routing number {number[:-1]}{(int(number[-1]) + draw.rnd.randrange(1, 10)) % 10}"
+
+
+def _coin(draw: Draw) -> Planted:
+    """An address of the first kind: version, hash, and four bytes of a double SHA-256, in base 58."""
+    body = b"\0" + draw.rnd.randbytes(20)
+    body += hashlib.sha256(hashlib.sha256(body).digest()).digest()[:4]
+    number, written = int.from_bytes(body, "big"), ""
+    while number:
+        number, at = divmod(number, 58)
+        written = _BASE58[at] + written
+    written = "1" * (len(body) - len(body.lstrip(b"\0"))) + written
+    return Planted(written, draw.rnd.choice(("bitcoin: ", "wallet ", "payout address ")))
+
+
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def _near_coin(draw: Draw) -> str:
+    return f"wallet {_coin(draw).value[:-1]}{draw.rnd.choice('0OIl')}"
+
+
+def _phone_at_home(draw: Draw) -> Planted:
+    number = _number(draw, draw.rnd.choice(("DE", "FR", "GB", "ES", "IT", "NL", "PL", "SE", "BR", "IN", "AU", "JP")))
+    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return Planted(written, draw.rnd.choice(("phone: ", "Tel. ", "mobile no. ", "whatsapp: ")))
+
+
+def _titled(draw: Draw) -> Planted:
+    """Behind a title or a word; not the odd "auch Schlauchin" of the generator's German nobility."""
+    fake = draw.fake("en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "pl_PL", "sv_SE")
+    name = fake.last_name().removeprefix("auch ")
+    return Planted(name, draw.rnd.choice(("Mr. ", "Mrs. ", "Herr ", "surname: ", "last name is ")))
+
+
+def _near_name(draw: Draw) -> str:
+    return draw.rnd.choice(
+        ("patient name: required", "customer name is missing", "beneficiary name = null", "Mr. is missing", "the Herr")
+    )
+
+
 # By key
 
 
@@ -294,6 +386,13 @@ MADE: tuple[Kind, ...] = (
     Kind("aws_access_key", _aws, near=_near_aws),
     Kind("github_token", _github, near=lambda draw: f"ghp_{draw.letters(_ALNUM, 8)}"),
     Kind("slack_token", _slack, near=lambda draw: f"xox-{draw.letters(_ALNUM, 12)}"),
+    Kind("mac_address", _mac, near=_near_mac, notations=SENTENCES),
+    Kind("date_of_birth", _born, near=_near_born, notations=SENTENCES),
+    Kind("bank_account", _account, near=_near_account, notations=SENTENCES),
+    Kind("us_routing_number", _routing, near=_near_routing, notations=SENTENCES),
+    Kind("crypto_address", _coin, near=_near_coin, notations=SENTENCES),
+    Kind("phone (by context)", _phone_at_home, notations=SENTENCES),
+    Kind("person_name", _titled, near=_near_name, notations=SENTENCES),
     Kind("private_key", _private_key, near=lambda draw: "-----BEGIN CERTIFICATE----- " + draw.letters(_ALNUM, 40)),
 )
 
