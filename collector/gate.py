@@ -19,7 +19,7 @@ from typing import Any
 
 import uvloop
 
-from collector import events, telemetry
+from collector import events, own_log, telemetry
 from collector.config import Config
 from collector.lane import Backoff
 from collector.policy_files import PolicyFiles
@@ -76,7 +76,7 @@ def run(config: Config, *, once: bool = False, report: Callable[[Summary], None]
     """
     os.umask(PRIVATE)  # also that of all its processes
     log = config.telemetry.log
-    events.configure_logs(log.level, log.format)
+    own_log.configure_logs(log.level, log.format)
     files = PolicyFiles(config.policy)
     policy = files.load()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

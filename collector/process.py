@@ -22,7 +22,7 @@ from typing import Any, Self, TypeAlias
 
 import uvloop
 
-from collector import events, telemetry
+from collector import own_log, telemetry
 from collector.own.options import OwnOtlpOptions
 
 HANDLED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}  # by the gate alone: it tells its children
@@ -187,11 +187,11 @@ def main(descriptor: int) -> int:
         duties: Duties = connection.recv()
     except EOFError:
         return ORPHANED
-    events.configure_logs(duties.log_level, duties.log_format)
+    own_log.configure_logs(duties.log_level, duties.log_format)
     try:
         telemetry.share(duties.telemetry)
     except OSError as error:
-        events.log.error("cannot write own metrics: %s", error.strerror)
+        own_log.log.error("cannot write own metrics: %s", error.strerror)
 
     own = None
     if duties.own:
@@ -209,7 +209,7 @@ def main(descriptor: int) -> int:
         connection.send(Failed(str(error)))
         return FAILED
     except BaseException:  # its text may quote a record: our formatter leaves it out, Python's own would not
-        events.log.log(logging.CRITICAL, "a process of the gate failed", exc_info=True)
+        own_log.log.log(logging.CRITICAL, "a process of the gate failed", exc_info=True)
         return 1
     finally:
         if own:

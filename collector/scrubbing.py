@@ -14,7 +14,7 @@ from typing import Protocol
 import msgspec
 import orjson
 
-from collector import events
+from collector import events, own_log
 from collector.batch import HOUR, LATEST, Batch, Nanoseconds, Origin, Signal, count_lines
 from collector.quarantine import by_reason, part, records_of
 from collector.record import envelope
@@ -115,7 +115,7 @@ class Scrubbing:
             if len(stored) > MAX_STORED_BYTES:
                 raise ValueError("more than a chunk holds")
         except Exception:
-            events.log.exception("a batch could not be enveloped")
+            own_log.log.exception("a batch could not be enveloped")
             everything = tuple(Quarantined(index, "not_enveloped") for index in range(batch.records))
             return self._prepared(batch, Scrubbed(b"", {}, everything, 0), scrubber.fingerprint, b"", {})
         return self._prepared(batch, scrubbed, scrubber.fingerprint, stored, attributes)
@@ -173,10 +173,10 @@ def _scrub(scrubber: Scrubs, batch: Batch) -> Scrubbed:
         scrubbed = scrubber.scrub(body, signal=batch.signal, source=batch.origin.source, resource=batch.origin.resource)
         if count_lines(scrubbed.body) == records - len(scrubbed.quarantined):
             return scrubbed
-        events.log.error("the scrubber returned another number of records")
+        own_log.log.error("the scrubber returned another number of records")
     except Exception:
         if records == 1:
-            events.log.exception("the scrubber failed on a record")
+            own_log.log.exception("the scrubber failed on a record")
     if records == 1:
         return Scrubbed(b"", {}, (Quarantined(0, "scrubber_failed"),), 0)
     half = records // 2
@@ -222,7 +222,7 @@ def _scrub_request(scrubber: Scrubs, batch: Batch) -> Scrubbed:
         )
     except Exception:
         if batch.records == 1:
-            events.log.exception("the scrubber failed on a record")
+            own_log.log.exception("the scrubber failed on a record")
     half = batch.records // 2
     everything = tuple(Quarantined(index, "scrubber_failed") for index in range(batch.records))
     if not half:

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, Sampler, TraceIdRatioBased
 
-from collector import events
+from collector import own_log
 from collector.own.logs import FromSdk, ToOtlp
 from collector.own.metrics import Pump
 from collector.own.options import OwnOtlpOptions
@@ -55,8 +55,8 @@ class OwnTelemetry:
             logs = LoggerProvider(resource=resource, shutdown_on_exit=False)
             logs.add_log_record_processor(BatchLogRecordProcessor(make["logs"]()))
             handler = ToOtlp(logs.get_logger("sluicegate"))
-            events.log.addHandler(handler)
-            own._close += [lambda: events.log.removeHandler(handler), logs.shutdown]
+            own_log.log.addHandler(handler)
+            own._close += [lambda: own_log.log.removeHandler(handler), logs.shutdown]
         if "metrics" in options.signals:
             own._close.append(Pump(make["metrics"](), resource, _interval(options), refresh).close)
         return own

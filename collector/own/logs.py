@@ -4,7 +4,7 @@ import logging
 
 from opentelemetry._logs import Logger, SeverityNumber
 
-from collector import events
+from collector import events, own_log
 
 _SEVERITIES = {
     logging.DEBUG: SeverityNumber.DEBUG,
@@ -29,7 +29,7 @@ class ToOtlp(logging.Handler):
             return
         attributes = {key: _plain(value) for key, value in getattr(record, "attributes", {}).items()}
         if record.exc_info:
-            attributes["error.type"] = events.where(record)
+            attributes["error.type"] = own_log.where(record)
         self._logger.emit(
             timestamp=int(record.created * 1e9),
             severity_number=_SEVERITIES.get(record.levelno, SeverityNumber.UNSPECIFIED),

@@ -4,7 +4,7 @@ import inspect
 import logging
 from dataclasses import fields
 
-from collector import events, telemetry
+from collector import events, own_log, telemetry
 from docs.rendering.markdown import code, page, sentence, table
 from scrubbers import load_policy
 from scrubbers.detectors import DETECTORS
@@ -35,18 +35,18 @@ def events_page() -> str:
     return page(
         "Events",
         "What the gate writes to stderr about itself; `event` in a JSON line is the name here, and `attributes` holds "
-        f"the fields. What may come often is written at its first occurrence and then once in {events.INTERVAL:g} "
+        f"the fields. What may come often is written at its first occurrence and then once in {own_log.INTERVAL:g} "
         "seconds at most, with `suppressed`: how many were left out. No event holds anything of a record.",
         table(("event", "level", "message", "fields", "what happened"), rows),
     )
 
 
-def told_events() -> list[type[events.Event]]:
+def told_events() -> list[type[own_log.Event]]:
     """The events of the gate, in the order of their module."""
     return [
         event
         for event in vars(events).values()
-        if isinstance(event, type) and issubclass(event, events.Event) and event is not events.Event
+        if isinstance(event, type) and issubclass(event, own_log.Event) and event is not own_log.Event
     ]
 
 

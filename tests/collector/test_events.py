@@ -10,24 +10,24 @@ from collections.abc import Callable, Iterator
 import pytest
 from opentelemetry import trace
 
-from collector import events, telemetry
+from collector import events, own_log, telemetry
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(events, "limit", events.RateLimit(interval=60, clock=lambda: now[0]))
+    monkeypatch.setattr(own_log, "limit", own_log.RateLimit(interval=60, clock=lambda: now[0]))
     telemetry.unshare()
     return now
 
 
 @pytest.fixture
 def lines() -> Iterator[Callable[[], list[dict[str, object]]]]:
-    kept = (events.log.handlers[:], events.log.level, events.log.propagate)
+    kept = (own_log.log.handlers[:], own_log.log.level, own_log.log.propagate)
     stream = io.StringIO()
-    events.configure_logs("debug", "json", stream)
+    own_log.configure_logs("debug", "json", stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    events.log.handlers[:], events.log.level, events.log.propagate = kept
+    own_log.log.handlers[:], own_log.log.level, own_log.log.propagate = kept
 
 
 Lines = Callable[[], list[dict[str, object]]]
@@ -52,10 +52,10 @@ def test_different_events_do_not_silence_each_other(clock: list[float], lines: L
 
 
 def test_the_limits_memory_is_bounded() -> None:
-    limit = events.RateLimit(clock=lambda: 0.0)
-    for key in range(3 * events.MOST_DISTINCT):
+    limit = own_log.RateLimit(clock=lambda: 0.0)
+    for key in range(3 * own_log.MOST_DISTINCT):
         limit.passes(key)
-    assert len(limit._seen) == events.MOST_DISTINCT
+    assert len(limit._seen) == own_log.MOST_DISTINCT
 
 
 def test_received_and_scrubbed_count_without_a_line(clock: list[float], lines: Lines) -> None:
@@ -93,15 +93,15 @@ def test_an_exceptions_text_is_not_logged(clock: list[float], form: str) -> None
 
 def test_a_human_line_stays_one_line(clock: list[float], lines: Lines) -> None:
     stream = io.StringIO()
-    events.configure_logs("info", "human", stream)
+    own_log.configure_logs("info", "human", stream)
     events.SourceFailed("app", "permission", "/var/log/a\nb.log", "permission denied").emit()
     assert stream.getvalue().count("\n") == 1
     assert r"where='/var/log/a\nb.log'" in stream.getvalue()
 
 
 def test_every_event_can_be_emitted(clock: list[float], lines: Lines) -> None:
-    kinds = [k for _, k in inspect.getmembers(events, inspect.isclass) if issubclass(k, events.Event)]
-    kinds.remove(events.Event)
+    kinds = [k for _, k in inspect.getmembers(events, inspect.isclass) if issubclass(k, own_log.Event)]
+    kinds.remove(own_log.Event)
     for kind in kinds:
         values = {
             "int": 1,

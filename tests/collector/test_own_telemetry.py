@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.sdk.resources import Resource
 
-from collector import events, telemetry
+from collector import events, own_log, telemetry
 from collector.config import Config
 from collector.own.export import OwnTelemetry
 from collector.own.metrics import collected, otel_name
@@ -26,12 +26,12 @@ from tests.services.otlp_server import Answer, GrpcServer, HttpServer
 @pytest.fixture(autouse=True)
 def own_metrics() -> Iterator[None]:
     telemetry.unshare()
-    events.limit = events.RateLimit()
-    level, handlers = events.log.level, events.log.handlers[:]
-    events.log.setLevel(logging.INFO)
+    own_log.limit = own_log.RateLimit()
+    level, handlers = own_log.log.level, own_log.log.handlers[:]
+    own_log.log.setLevel(logging.INFO)
     yield
-    events.log.setLevel(level)
-    events.log.handlers[:] = handlers
+    own_log.log.setLevel(level)
+    own_log.log.handlers[:] = handlers
     sdk = logging.getLogger("opentelemetry")
     sdk.handlers[:], sdk.propagate = [], True
     telemetry.unshare()
@@ -74,7 +74,7 @@ def test_events_arrive_as_log_records(server: GrpcServer | HttpServer) -> None:
     try:
         raise ValueError("bob@example.com")
     except ValueError:
-        events.log.exception("a batch could not be enveloped")
+        own_log.log.exception("a batch could not be enveloped")
     own.close()
     full, failed = log_records(server)
     assert full.event_name == "SpoolFull"
@@ -182,7 +182,7 @@ def test_a_backend_that_fails_is_told_of_once_and_feeds_nothing(kind: str) -> No
         server.script.extend([Answer(status=400, text="no")] * 100)
     own = OwnTelemetry.start(options(server, timeout=timedelta(seconds=0.5)), "gate", "n")
     seen = Seen()
-    events.log.addHandler(seen)
+    own_log.log.addHandler(seen)
     events.GateStopped(0).emit()
     started = time.monotonic()
     own.close()

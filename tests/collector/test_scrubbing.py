@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 import scrubbers
-from collector import telemetry
+from collector import own_log, telemetry
 from collector.batch import HOUR, LATEST, Batch, Origin
 from collector.chunks import chunks
 from collector.config import RetentionOptions
@@ -118,11 +118,11 @@ def test_a_scrubber_that_fails_costs_the_record_at_fault_alone(fault: bytes, cou
 def test_an_error_of_the_scrubber_is_logged_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
     from collector import events
 
-    kept, events.log.propagate = events.log.propagate, True
+    kept, own_log.log.propagate = own_log.log.propagate, True
     try:
         prepare(batch(b"\0poison"))
     finally:
-        events.log.propagate = kept
+        own_log.log.propagate = kept
     formatter = events._Json()
     lines = [formatter.format(record) for record in caplog.records]
     assert any("the scrubber failed on a record" in line for line in lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from collector import events, telemetry
+from collector import own_log, telemetry
 from collector.batch import Position
 from collector.lane import LONGEST_ASKED, Backoff
 from collector.shipper import Shipper
@@ -135,7 +135,7 @@ def setting(tmp_path: Path) -> Setting:
 @pytest.fixture(autouse=True)
 def own_metrics() -> Iterator[None]:
     telemetry.unshare()
-    events.limit = events.RateLimit()
+    own_log.limit = own_log.RateLimit()
     yield
     telemetry.unshare()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from collector import events, telemetry
+from collector import own_log, telemetry
 from collector.lane import Backoff
 from collector.shipper import Shipper
 from collector.spool import Amount, Balance, Count, Deliveries, Ledger, Limits, Spool, pending, put_back, recover
@@ -146,7 +146,7 @@ def setting(tmp_path: Path) -> Iterator[Setting]:
 @pytest.fixture(autouse=True)
 def own_metrics() -> Iterator[None]:
     telemetry.unshare()
-    events.limit = events.RateLimit()
+    own_log.limit = own_log.RateLimit()
     yield
     telemetry.unshare()
 

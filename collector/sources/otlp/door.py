@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from collector import events
+from collector import events, own_log
 from collector.sources.otlp.authentication import Authentication
 from collector.sources.otlp.limits import Connection, Limits, Ticket
 from collector.sources.otlp.receiving import Receiving
@@ -40,6 +40,6 @@ class Door:
             raise
         except Exception:
             events.RequestRefused(self.source, protocol, "failed", "an error of the gate").emit()
-            events.log.exception("a request could not be received")
+            own_log.log.exception("a request could not be received")
             raise
         events.RequestAccepted(self.source, protocol).emit()
