@@ -80,7 +80,7 @@ def test_a_line_carries_the_current_spans_ids(clock: list[float], lines: Lines) 
 def test_an_exceptions_text_is_not_logged(clock: list[float], form: str) -> None:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(events._Json() if form == "json" else events._Human())
+    handler.setFormatter(own_log._Json() if form == "json" else own_log._Human())
     try:
         raise ValueError("anna@example.com")
     except ValueError:

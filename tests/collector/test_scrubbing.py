@@ -116,14 +116,12 @@ def test_a_scrubber_that_fails_costs_the_record_at_fault_alone(fault: bytes, cou
 
 
 def test_an_error_of_the_scrubber_is_logged_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
-    from collector import events
-
     kept, own_log.log.propagate = own_log.log.propagate, True
     try:
         prepare(batch(b"\0poison"))
     finally:
         own_log.log.propagate = kept
-    formatter = events._Json()
+    formatter = own_log._Json()
     lines = [formatter.format(record) for record in caplog.records]
     assert any("the scrubber failed on a record" in line for line in lines)
     assert not any("canary" in line for line in lines)
