@@ -210,6 +210,9 @@ class Locator:
         if b"\n" in value:
             _lines(text, start, end, rule, findings)
             return
+        if b"\\" in value and rule.action != "replace":
+            doubts.append(start)  # the token is that of the value once it is decoded
+            return
         replacement = rule.replace(value)
         if replacement == value:
             return  # truncated before
