@@ -21,7 +21,7 @@ from exporters.otlp_records import Signal, parse
 from exporters.requests import NotOtlp
 
 _IDS = frozenset(("trace_id", "span_id", "parent_span_id"))
-_JSON_IDS = frozenset(("traceId", "spanId", "parentSpanId"))
+_JSON_IDS = _IDS | {"traceId", "spanId", "parentSpanId"}  # the parser takes either kind of name
 _REQUESTS: dict[Signal, type[Message]] = {
     "logs": ExportLogsServiceRequest,
     "traces": ExportTraceServiceRequest,

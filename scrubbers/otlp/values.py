@@ -17,7 +17,7 @@ from enum import IntEnum
 from typing import Any, TypeAlias
 
 from scrubbers.matching import Unscrubbable
-from scrubbers.otlp.wire import BYTES, FIXED64, VARINT, encoded, fields, varint
+from scrubbers.otlp.wire import BYTES, FIXED64, OPEN_GROUP, VARINT, encoded, fields, varint
 
 Tree: TypeAlias = Any
 """JSON as Python has it; but an object is an `_Object`, and a number a tuple of its text, so that both stay exact."""
@@ -153,7 +153,7 @@ class Reader:
             self.hidden.append(text)
 
     def _unknown(self, raw: bytes, wire: int, start: int, at: int, stop: int) -> bytes:
-        if wire == BYTES:
+        if wire in (BYTES, OPEN_GROUP):
             self._hide(raw[at:stop])
         return raw[start:stop]
 

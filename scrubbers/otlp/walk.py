@@ -119,6 +119,11 @@ class Walk:
                 at += 4
             else:
                 at = skipped(body, at, end, tag)
+                while hit <= start:
+                    next_ += 1
+                    hit = hits[next_]
+                if hit <= at <= end:  # a group of fields: there is none in OTLP, so it is not known
+                    self._look(Unknown(start, start, at, body[start:at]), frame)
             if at > end:
                 raise Malformed("a field reaches beyond its message")
             if tag < 8:

@@ -146,6 +146,20 @@ def test_groups_are_passed_over() -> None:
     assert left == request(group + field(5, b"[REDACTED:email]") + group)
 
 
+@pytest.mark.parametrize("personal", [b"bob@x.io", b"call 4111 1111 1111 1111 now"])
+def test_a_group_in_which_something_personal_is_seen_goes_as_a_whole(personal: bytes) -> None:
+    clean = b"\x9b\x06" + field(1, b"x") + b"\x9c\x06"
+    group = clean + b"\x9b\x06\x08\x01\x0b" + field(1, personal) + b"\x0c\x9c\x06" + clean
+    left = clean + clean
+    assert scrub(request(field(5, b"n") + group)).body == request(field(5, b"n") + left)
+    assert scrub(request(field(5, b"n"), scope=group)).body == request(field(5, b"n"), scope=left)
+    assert scrub(request(field(5, b"n"), more=group)).body == request(field(5, b"n"), more=left)
+    assert scrub(request(field(15, group + field(2, b"ok")))).body == request(field(15, left + field(2, b"ok")))
+    for value in (text(b"ok"), field(5, field(1, text(b"ok"))), b"\x18\x05"):
+        dirty = attribute(b"a", value + group) + field(9, group + field(1, b"b") + field(2, value))
+        assert scrub(request(dirty)).body == request(attribute(b"a", value) + attribute(b"b", value))
+
+
 def test_a_record_that_is_broken_within_is_set_aside() -> None:
     broken = field(9, field(1, b"email") + b"\x12\x7f")
     left = scrub(request(field(5, b"bob@x.io"), broken, field(5, b"c")))

@@ -3,10 +3,13 @@
 import asyncio
 import math
 import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 from aiohttp import ClientPayloadError, web
 from google.protobuf.message import Message
 
+from collector import events
 from collector.address import host_and_port
 from collector.batch import Signal
 from collector.process import StartError
@@ -32,6 +35,7 @@ _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 _KINDS = {_PROTOBUF: _PROTOBUF, "application/protobuf": _PROTOBUF, _JSON: _JSON}
 _JSON_WEIGHT = 8  # what a byte of JSON takes as objects, about
 _HEADERS = {"Server": "sluicegate"}
+_Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 _IDLE_SECONDS = 75.0  # a connection without a request is closed
 
 
@@ -53,6 +57,46 @@ class UnknownKind(Wrong):
     status = 415
 
 
+class Failed(Refusal):
+    """The gate could not look at it. Not to be sent again."""
+
+    outcome, status, code = "failed", 500, "INTERNAL"
+
+
+class _Server(web.Server):
+    """Says itself that something is no HTTP, or that the gate failed: the library's words would quote the client."""
+
+    def __init__(self, source: str, handler: _Handler, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._source, self._options = source, options
+
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self._source, self, loop=asyncio.get_running_loop(), **self._options)
+
+
+class _Connection(web.RequestHandler):
+    __slots__ = ("_source",)
+
+    def __init__(self, source: str, server: web.Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._source = source
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,  # noqa: ARG002
+        message: str | None = None,  # noqa: ARG002
+    ) -> web.StreamResponse:
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer was begun already")
+        if status >= 500:  # told of already, by the door
+            return _refused(Failed("an error of the gate"), "")
+        refusal = Wrong("what was sent is not HTTP/1.1")
+        events.RequestRefused(self._source, "http", refusal.outcome, str(refusal)).emit()
+        return _refused(refusal, "")
+
+
 class HttpServer:
     """Serves from `start` to `stop`."""
 
@@ -62,8 +106,13 @@ class HttpServer:
         """`stop_seconds`: what is under way may take so long when it is stopped."""
         self._name, self._door, self._options, self._tls = name, door, options, tls
         # Inflating is ours, with its limit; and no request is logged: its line is the client's text.
-        server = web.Server(
-            self._handle, access_log=None, auto_decompress=False, keepalive_timeout=_IDLE_SECONDS, lingering_time=0
+        server = _Server(
+            name,
+            self._handle,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=_IDLE_SECONDS,
+            lingering_time=0,
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=stop_seconds)
 

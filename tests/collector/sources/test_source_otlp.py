@@ -200,14 +200,16 @@ def test_json_becomes_the_same_request_as_protobuf() -> None:
         ]
     }
 
+    as_in_the_schema = json.dumps(document).replace("traceId", "trace_id").replace("spanId", "span_id")
+
     async def work() -> None:
         async with serving() as source:
-            body = json.dumps(document).encode()
-            status, headers, answer = await source.post("/v1/traces", body, content_type="application/json")
-            assert (status, headers["Content-Type"], json.loads(answer)) == (200, "application/json", {})
-            (batch,) = source.pipeline.batches
-            assert batch.body == spans(["a"])
-            assert batch.input_bytes == len(body)
+            for body in (json.dumps(document).encode(), as_in_the_schema.encode()):
+                status, headers, answer = await source.post("/v1/traces", body, content_type="application/json")
+                assert (status, headers["Content-Type"], json.loads(answer)) == (200, "application/json", {})
+                batch = source.pipeline.batches.pop()
+                assert batch.body == spans(["a"])
+                assert batch.input_bytes == len(body)
 
     run(work)
 
@@ -343,6 +345,33 @@ def test_garbage_over_http_has_its_status_and_a_reason(case: str) -> None:
             assert message
             assert "hello" not in message
             assert source.pipeline.batches == []
+
+    run(work)
+
+
+NO_HTTP = {
+    "words": b"GET bob@example.com please\r\n\r\n",
+    "another version": b"POST /bob@example.com HTTP/9.9\r\n\r\n",
+    "no length": b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: bob@example.com\r\n\r\n",
+    "no chunks": b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nbob@example.com\r\n\r\n",
+    "too long": b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nX: " + b"bob@example.com" * 2000 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("case", NO_HTTP)
+def test_what_is_no_http_is_told_so_without_being_quoted(case: str) -> None:
+    async def work() -> None:
+        async with serving() as source:
+            host, _, port = source.http.removeprefix("http://").partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(NO_HTTP[case])
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            writer.close()
+            assert head.split()[1] == b"400"
+            assert b"Server: sluicegate" in head
+            assert Status.FromString(body).message == "what was sent is not HTTP/1.1"
+            assert b"bob" not in head + body
+            assert telemetry.total(telemetry.REQUESTS, protocol="http", outcome="malformed") == 1
 
     run(work)
 
