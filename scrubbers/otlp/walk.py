@@ -4,6 +4,7 @@ which it did. All else is skipped.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
 from scrubbers.matching import Unscrubbable
@@ -210,7 +211,7 @@ class Walk:
 
     def _may_be_in_parts(self, frame: Frame) -> None:
         """A message of which there is one: if it stands there more than once, all together are that one."""
-        for other in reversed(self.frames[:-1]):
+        for other in islice(reversed(self.frames), 1, None):
             if other is frame.parent:
                 return
             if other.parent is frame.parent and other.message is frame.message:

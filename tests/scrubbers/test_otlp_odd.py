@@ -192,6 +192,7 @@ def test_a_huge_text_is_set_aside() -> None:
         ) + field(1, field(1, b"email"))))),  # names that change, one of which goes
         request(*[attribute(b"email", text(b"b"))] * 3000, scope=field(1, field(1, b"bob@x.io")) * 3000),
         request(field(9, field(1, b"email") * 9000 + field(2, text(b"b")) * 9000)),
+        request(field(5, b"b"), resource=field(1, attribute(b"a", b""))) * 60_000 + request(field(5, b"bob@x.io")),
     ],
 )  # fmt: skip
 def test_time_is_linear(body: bytes) -> None:
