@@ -107,11 +107,12 @@ def _part(
             _children(copy_for(key(next(numbers), each, resource)), level).append(each)
             continue
         copies: dict[K, Any] = {}
+        hollow = _hollow(each, deeper[0])  # once: there may be many parts, and much in it
 
-        def copied(part: K, each: Any = each, copies: dict[K, Any] = copies) -> Any:
+        def copied(part: K, hollow: Any = hollow, copies: dict[K, Any] = copies) -> Any:
             if part not in copies:
                 copies[part] = _children(copy_for(part), level).add()
-                copies[part].CopyFrom(_hollow(each, deeper[0]))
+                copies[part].CopyFrom(hollow)
             return copies[part]
 
         _part(each, tuple(deeper), copied, key, numbers, resource or each.resource)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from typing import Any
 
 import pytest
@@ -30,6 +31,14 @@ def many(names: list[list[list[str]]]) -> bytes:
             for name in each:
                 scope.spans.add(name=name)
     return bytes(request.SerializeToString())
+
+
+def test_many_parts_of_a_large_request_cost_linear_time() -> None:
+    whole = log_records(["a"] * 50_000)
+    started = time.process_time()
+    parts = parted("logs", whole, lambda number, *_: number % 700)
+    assert time.process_time() - started < 5
+    assert len(parts) == 700
 
 
 NAMES = st.lists(st.lists(st.lists(st.sampled_from("abcde"), max_size=4), max_size=3), max_size=3)
@@ -74,8 +83,8 @@ def test_points_of_every_kind_of_metric_are_told_apart(kind: str) -> None:
     scope = request.resource_metrics.add().scope_metrics.add()
     scope.metrics.add(name="without data")
     metric = scope.metrics.add(name="m", unit="By")
-    for time in (1, 2, 3):
-        getattr(metric, kind).data_points.add(time_unix_nano=time)
+    for at in (1, 2, 3):
+        getattr(metric, kind).data_points.add(time_unix_nano=at)
     picked_one: Any = REQUESTS["metrics"].FromString(
         picked("metrics", request.SerializeToString(), lambda number, *_: number == 1)
     )

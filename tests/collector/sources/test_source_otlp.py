@@ -23,6 +23,8 @@ from collector.batch import Batch
 from collector.process import StartError
 from collector.sources.otlp.options import OtlpOptions
 from collector.sources.otlp.over_grpc import SERVICES
+from collector.sources.otlp.receiving import Receiving, Request
+from collector.sources.otlp.refusals import Full
 from collector.sources.otlp.responses import _RESPONSES
 from collector.sources.otlp.source import OtlpSource
 from collector.sources.source import Receipt, Refused
@@ -239,6 +241,43 @@ def test_records_of_different_hours_become_batches_of_one_hour_each() -> None:
             assert (span_names(second.body), second.records) == (["c"], 1)
             assert (second.first_time, second.last_time) == (NOON + HOUR, NOON + HOUR)
             assert first.input_bytes + second.input_bytes == len(body)
+
+    run(work)
+
+
+def test_the_hours_of_a_request_become_durable_together_and_when_one_is_refused_the_others_are_given_up() -> None:
+    body = spans(["a"], start=NOON) + spans(["b"], start=NOON + HOUR) + spans(["c"], start=NOON + 2 * HOUR)
+
+    class OneRefuses(Pipeline):
+        given_up = 0
+
+        async def submit(self, batch: Batch) -> Receipt:
+            if span_names(batch.body) == ["b"]:
+                await self.entered(2)
+                raise Refused("limit", 3.0)
+            try:
+                return await super().submit(batch)
+            except asyncio.CancelledError:
+                self.given_up += 1
+                raise
+
+    async def work() -> None:
+        pipeline = Pipeline()
+        pipeline.open.clear()
+        receiving = Receiving("otlp", pipeline.submit)
+        answer = asyncio.create_task(receiving(Request("traces", body, len(body))))
+        await pipeline.entered(3)
+        assert not answer.done()
+        pipeline.quarantined = 1
+        pipeline.open.set()
+        assert await answer == 3
+
+        refusing = OneRefuses()
+        refusing.open.clear()
+        with pytest.raises(Full):
+            await Receiving("otlp", refusing.submit)(Request("traces", body, len(body)))
+        await asyncio.sleep(0)
+        assert (refusing.given_up, refusing.batches) == (2, [])
 
     run(work)
 
