@@ -58,6 +58,7 @@ class Shipper:
             if done:
                 return True
         emptied.cancel()
+        await asyncio.gather(emptied, return_exceptions=True)  # or asyncio prints that nobody looked at it
         return False
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """The shipper sends every sealed segment to every exporter, whatever the destinations do in between."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -270,10 +271,17 @@ def test_a_drain_with_a_dead_store_gives_up_and_keeps_all(setting: Setting) -> N
     store = Store()
     store.down = Retryable("down")
 
+    told: list[object] = []
+
     async def act(shipper: Shipper) -> bool:
-        return await shipper.drain(0.05)
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+        drained = await shipper.drain(0.05)
+        await asyncio.sleep(0.01)
+        gc.collect()
+        return drained
 
     assert setting.ship([store], act, NEVER) is False
+    assert told == []
     assert len(setting.files()) == 3
     setting.assert_balanced()
 

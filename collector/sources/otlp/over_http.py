@@ -57,6 +57,12 @@ class UnknownKind(Wrong):
     status = 415
 
 
+class GaveUp(Refusal):
+    """The client hung up in the middle of its request. Nobody reads the answer."""
+
+    outcome, status, code = "cancelled", 400, "CANCELLED"
+
+
 class Failed(Refusal):
     """The gate could not look at it. Not to be sent again."""
 
@@ -169,6 +175,8 @@ class HttpServer:
                     inflating.feed(piece)
         except TimeoutError:
             raise TooSlow from None
+        except ConnectionError:
+            raise GaveUp("the client gave up") from None
         except (web.RequestPayloadError, ClientPayloadError):
             raise Garbage("the body does not arrive as its headers say") from None
         body = inflating.finish()

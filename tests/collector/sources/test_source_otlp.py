@@ -415,6 +415,23 @@ def test_what_is_no_http_is_told_so_without_being_quoted(case: str) -> None:
     run(work)
 
 
+def test_a_client_that_hangs_up_in_the_middle_is_no_error_of_the_gate() -> None:
+    async def work() -> None:
+        async with serving() as source:
+            host, _, port = source.http.removeprefix("http://").partition(":")
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\n")
+            writer.write(b"Content-Length: 100\r\n\r\nabc")
+            await writer.drain()
+            await asyncio.sleep(0.2)
+            writer.transport.abort()
+            while not telemetry.total(telemetry.REQUESTS, protocol="http"):
+                await asyncio.sleep(0.01)
+            assert telemetry.total(telemetry.REQUESTS, protocol="http", outcome="cancelled") == 1
+
+    run(work)
+
+
 def test_only_post_is_allowed() -> None:
     async def work() -> None:
         async with serving() as source:
