@@ -106,8 +106,10 @@ class Deliveries:
         Saying it twice counts once. Raises SpoolError.
         """
         with self._ledger.transaction() as connection:
+            _arrived(connection, segment.id, exporter)
             _decide(connection, segment.id, exporter, "delivered", size, "")
-            over = _finish(connection, segment.id)
+            known = connection.execute("SELECT 1 FROM segment WHERE id = ?", (segment.id,)).fetchone()
+            over = known is not None and _finish(connection, segment.id)
         if over:
             _remove(segment.path)
 
@@ -244,7 +246,8 @@ class Dropped:
 def drop_oldest(ledger: Ledger, directory: Path, room: int, reason: str) -> list[Dropped]:
     """Drop the oldest sealed segments until `room` bytes are free, or none is left; those set aside go, too.
 
-    Where a destination had a part of a segment already, all of it counts as dropped. Raises SpoolError.
+    Where a destination had a part of a segment already, all of it counts as dropped; what was on its way as a whole,
+    and arrives, counts as delivered then. Raises SpoolError.
     """
     dropped: dict[tuple[str, str, str], Amount] = {}
     over: list[str] = []
@@ -264,17 +267,59 @@ def drop_oldest(ledger: Ledger, directory: Path, room: int, reason: str) -> list
             for origin, destination, *amount in connection.execute(lost, (segment, reason)).fetchall():
                 key = (origin, signal, destination)
                 dropped[key] = dropped.get(key, Amount()).plus(*amount)
-            _book(connection, segment)
+            _count(connection, segment)
+            forget(connection, segment, ("progress", "refused"))  # its shares stay, should it arrive after all
             over.append(file)
             room -= size
+        connection.execute(_FORGET_DROPPED)
+        connection.execute(_FORGET_SHARES)
     for file in over:
         _remove(directory / DIRECTORY / file)
     return [Dropped(*key, *amount) for key, amount in dropped.items()]
 
 
-def forget(connection: sqlite3.Connection, segment: str) -> None:
-    """Take a segment out of every table."""
-    for table in ("delivery", "progress", "refused", "portion"):
+# Of segments that are gone, but for the newest, which may be on their way.
+_FORGET_DROPPED = """
+DELETE FROM delivery WHERE state = 'dropped' AND segment NOT IN
+    (SELECT DISTINCT segment FROM delivery WHERE state = 'dropped' ORDER BY segment DESC LIMIT 1000)
+"""
+_FORGET_SHARES = """
+DELETE FROM portion WHERE segment NOT IN (SELECT id FROM segment)
+    AND segment NOT IN (SELECT segment FROM delivery WHERE state = 'dropped')
+"""
+
+
+def _arrived(connection: sqlite3.Connection, segment: str, exporter: str) -> None:
+    """Count a segment as delivered that was dropped while it was on its way."""
+    for origin, records, size, reason in connection.execute(
+        "SELECT p.origin, p.records, p.bytes, v.reason FROM portion p "
+        "JOIN delivery v ON v.segment = p.segment AND v.exporter = ?2 AND v.state = 'dropped' WHERE p.segment = ?1",
+        (segment, exporter),
+    ).fetchall():
+        connection.execute(
+            "UPDATE count SET records = records - ?, bytes = bytes - ? "
+            "WHERE origin = ? AND destination = ? AND outcome = 'dropped' AND reason = ?",
+            (records, size, origin, exporter, reason),
+        )
+        connection.execute(
+            "INSERT INTO count VALUES (?, ?, 'delivered', '', ?, ?) "
+            "ON CONFLICT DO UPDATE SET records = records + excluded.records, bytes = bytes + excluded.bytes",
+            (origin, exporter, records, size),
+        )
+    connection.execute(
+        "DELETE FROM delivery WHERE segment = ? AND exporter = ? AND state = 'dropped' "
+        "AND segment NOT IN (SELECT id FROM segment)",
+        (segment, exporter),
+    )
+
+
+def forget(
+    connection: sqlite3.Connection,
+    segment: str,
+    tables: Iterable[str] = ("delivery", "progress", "refused", "portion"),
+) -> None:
+    """Take a segment out of every table, or of these."""
+    for table in tables:
         connection.execute(f"DELETE FROM {table} WHERE segment = ?", (segment,))  # noqa: S608
     connection.execute("DELETE FROM segment WHERE id = ?", (segment,))
 
@@ -293,12 +338,13 @@ def _finish(connection: sqlite3.Connection, segment: str) -> bool:
         (segment,),
     ).fetchone()
     if not held:
-        _book(connection, segment)
+        _count(connection, segment)
+        forget(connection, segment)
     return not held
 
 
-def _book(connection: sqlite3.Connection, segment: str) -> None:
-    """Count what became of a segment, and forget it."""
+def _count(connection: sqlite3.Connection, segment: str) -> None:
+    """Count what became of a segment."""
     connection.execute(
         "INSERT INTO count SELECT origin, destination, outcome, reason, sum(records), sum(bytes) FROM share "
         "WHERE segment = ? GROUP BY origin, destination, outcome, reason "
@@ -310,7 +356,6 @@ def _book(connection: sqlite3.Connection, segment: str) -> None:
         "ON CONFLICT DO UPDATE SET records = records + excluded.records, bytes = bytes + excluded.bytes",
         (segment,),
     )
-    forget(connection, segment)
 
 
 def _remove(path: Path) -> None:

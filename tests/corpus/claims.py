@@ -27,6 +27,10 @@ OPEN: tuple[Open, ...] = (
     Open("keys", "Java map", "*", "a value ends at a closing bracket of its own"),
     Open("keys", "Java object", "*", "a value ends at a closing bracket of its own"),
     Open(
+        "keys", "Go struct", "*", "a value that begins with a colon is read as a part of a name, as in `Password::new`"
+    ),
+    Open("keys", "Go map", "*", "a value that begins with a colon is read as a part of a name, as in `Password::new`"),
+    Open(
         "keys",
         "header dump",
         "*",

@@ -60,7 +60,7 @@ def names(count: int = 40) -> list[str]:
         ({"shipTo": {"streetName": "Am Markt 3"}}, "key street_name"),
         ({"ship": {"homeAddr": "12 Main Street"}}, "key home_addr"),
         ({"tel_no": "030 901820-17"}, "key tel_no"),
-        ({"taxNumber": "12345678901"}, "key tax_number"),
+        ({"steuernummer": "12345678901"}, "key steuernummer"),
         ({"zip": "10115"}, "key zip"),
         ({"displayName": {"x": 1}, "contact": {"name": "Anna Smith"}}, "key contact.name"),
         ({"sessionKey": "a8Jd72hGs9dkQw3"}, "key session_key"),
