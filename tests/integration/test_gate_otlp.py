@@ -243,7 +243,7 @@ def test_with_a_full_spool_clients_are_told_to_wait_and_nothing_confirmed_is_los
             refusals += 1
         number += 1
     assert gate.event("SpoolFull")["reason"] == "limit"
-    assert gate.get("/readyz")[0] == 503
+    gate.until(lambda: gate.get("/readyz")[0] == 503, "not ready")
     with grpc.insecure_channel(otlp.grpc) as channel, pytest.raises(grpc.RpcError) as raised:
         channel.unary_unary(f"/{SERVICES['traces']}/Export")(_noise(number), timeout=5)
     assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
