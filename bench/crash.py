@@ -9,7 +9,6 @@ deleted unread no reader can have. The writer stops at `--size`; kills go on whi
 """
 
 import argparse
-import json
 import multiprocessing
 import os
 import random
@@ -29,6 +28,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from bench.results import show
 from collector.spool import Ledger
 from exporters.browsing import S3Objects
 from exporters.reading import Query, Reader
@@ -285,9 +285,7 @@ def main() -> int:
         outcome.ledger,
         f"{outcome.seconds:.0f}",
     )
-    console.print(table)
-    if options.json:
-        options.json.write_text(json.dumps({"seed": options.seed, **asdict(outcome)}, indent=1) + "\n")
+    show(table, {"seed": options.seed, **asdict(outcome)}, options.json)
     return 0 if outcome.whole else 1
 
 

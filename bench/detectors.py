@@ -7,15 +7,14 @@ yardstick runs. Alone a detector pays for a scan that it shares in a policy: the
 """
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from bench.corpus import SHARES, checksum, corpus
+from bench.results import show
 from bench.scrub import CHECKSUMS, ROUNDS, blocks
 from scrubbers import Policy, load_policy
 from scrubbers.detectors import DETECTORS
@@ -45,9 +44,7 @@ def main() -> int:
         table.add_row(row.rule, f"{row.findings:,}", f"{each:.3f}", f"{row.seconds / whole.zstd:.0%}")
     together = whole.seconds / whole.records * 1e6
     table.add_row("all together", "", f"{together:.3f}", f"{whole.seconds / whole.zstd:.0%}")
-    Console().print(table)
-    if options.json:
-        options.json.write_text(json.dumps({"whole": asdict(whole), "alone": [asdict(row) for row in rows]}) + "\n")
+    show(table, {"whole": asdict(whole), "alone": [asdict(row) for row in rows]}, options.json)
     return 0
 
 

@@ -6,16 +6,15 @@ CPU time, best of five rounds. `measure` is the walk that a receiver does before
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import zstandard
-from rich.console import Console
 from rich.table import Table
 
 from bench.otlp_corpus import RECORDS, SHARES, all_checksums, requests
+from bench.results import show
 from bench.scrub import cpu
 from scrubbers import Scrubber, load_policy
 from scrubbers.otlp import measure
@@ -87,9 +86,7 @@ def main() -> int:
             f"{row['measure_cpu_s_per_million']:.2f}",
             f"{row['ratio_to_zstd1']:.2f}",
         )
-    Console().print(table)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    show(table, rows, options.json)
     return 0
 
 

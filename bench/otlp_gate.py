@@ -23,11 +23,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import grpc
-from rich.console import Console
 from rich.table import Table
 
 from bench.otlp_corpus import RECORDS, requests
 from bench.pipeline import COMMAND, processes
+from bench.results import show
 from collector.sources.otlp.over_grpc import SERVICES
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -164,9 +164,7 @@ def main() -> int:
             f"{row.mb_per_s:.0f}",
             f"{row.load_spans_per_cpu_second:,.0f}",
         )
-    Console().print(table)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    show(table, [asdict(row) for row in rows], options.json)
     return 0
 
 

@@ -8,7 +8,6 @@ what the kernel noted for each process.
 """
 
 import argparse
-import json
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench.crash import Outcome, check_ledger, count_stored, s3_server, s3_store, writing
+from bench.results import show
 from exporters.s3_options import S3Options
 from tests.integration.gating import Gate
 from tests.services.proxy import HEALTHY, Fault, Proxy
@@ -136,9 +136,7 @@ def main() -> int:
         ("shipping process, peak", f"{outcome.shipper_peak_bytes / 2**20:.0f} MiB"),
     ):
         table.add_row(label, value)
-    console.print(table)
-    if options.json:
-        options.json.write_text(json.dumps(asdict(outcome), indent=1) + "\n")
+    show(table, asdict(outcome), options.json)
     return 0 if outcome.whole else 1
 
 

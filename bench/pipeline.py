@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import zstandard
-from rich.console import Console
 from rich.table import Table
 
 from bench.corpus import corpus
+from bench.results import show
 from bench.scrub import blocks, cpu
 
 COMMAND = Path(sys.executable).with_name("sluicegate")
@@ -188,9 +188,7 @@ def main() -> int:
             f"{row.worker_peak_bytes / 2**20:.0f}",
             f"{row.shipper_peak_bytes / 2**20:.0f}",
         )
-    Console().print(table)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    show(table, [asdict(row) for row in rows], options.json)
     return 0
 
 

@@ -6,7 +6,6 @@ CPU time of the envelope alone, for one body of a mebibyte, best of forty rounds
 """
 
 import argparse
-import json
 import random
 import sys
 from collections.abc import Iterator
@@ -14,10 +13,10 @@ from functools import partial
 from pathlib import Path
 
 import zstandard
-from rich.console import Console
 from rich.table import Table
 
 from bench.corpus import SEED, corpus
+from bench.results import show
 from bench.sources import cpu
 from collector.batch import Batch, Origin
 from collector.record import envelope
@@ -93,9 +92,7 @@ def main() -> int:
     table = Table("lines", "µs a record", "of zstd-1's time")
     for row in rows:
         table.add_row(f"{row['lines']}", f"{row['us_per_record']:.2f}", f"{row['of_zstd1_time']:.2f}")
-    Console().print(table)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    show(table, rows, options.json)
     return 0
 
 

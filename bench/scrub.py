@@ -6,17 +6,16 @@ CPU time, best of five rounds; the yardstick runs in each round, for machines ar
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import zstandard
-from rich.console import Console
 from rich.table import Table
 
 from bench.corpus import SHARES, checksum, corpus
+from bench.results import show
 from scrubbers import Scrubber, load_policy
 
 BLOCK = 1 << 20
@@ -84,9 +83,7 @@ def main() -> int:
             f"{row['ratio_to_zstd1']:.2f}",
             f"{row['deep_share']:.2%}",
         )
-    Console().print(table)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    show(table, rows, options.json)
     return 0
 
 

@@ -19,10 +19,10 @@ from functools import partial
 from pathlib import Path
 
 import zstandard
-from rich.console import Console
 from rich.table import Table
 
 from bench.corpus import SEED, corpus
+from bench.results import show
 from collector.sources.file import FileOptions, FileSource
 
 BLOCK = 1 << 20
@@ -134,9 +134,7 @@ def main() -> int:
             f"{row['of_zstd1_time']:.2f}",
             f"{row['of_zstd1_time_with_heads']:.2f}",
         )
-    Console().print(table)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    show(table, rows, options.json)
     return 0
 
 

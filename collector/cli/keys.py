@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from collector.cli.exits import CommandError
+from collector.cli.options import configured
 
 if TYPE_CHECKING:
     from exporters.keys import AnyKey
@@ -106,13 +107,12 @@ def _load(file: Path) -> "tuple[AnyKey, ...]":
 
 def _configured(path: Path | None) -> "list[tuple[str, str, tuple[AnyKey, ...]]]":
     """Of each exporter that seals: its name, where its keys are, and the keys."""
-    from collector.config import embedded, load
     from exporters.keys import KmsKey
     from exporters.local import LocalOptions
     from exporters.objects import default_key_file
     from exporters.s3_options import S3Options
 
-    config = load(path) if path else embedded(["-"])
+    config = configured(path)
     found: list[tuple[str, str, tuple[AnyKey, ...]]] = []
     for name, options in config.exporters.items():
         if not isinstance(options, LocalOptions | S3Options):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from collector.cli.exits import CommandError
+from collector.cli.options import Signal, Since, Store, Until
 
 if TYPE_CHECKING:
     from exporters.browsing import ObjectStore, StoredObject
@@ -44,14 +45,10 @@ class Day:
 
 
 def ls(
-    store: Annotated[
-        str | None, typer.Argument(help="A path, file:///path or s3://bucket/prefix; none: the embedded default's.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From this time on: how long ago (1h, 7d), or RFC 3339, UTC.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before this time.")] = None,
-    signal: Annotated[str | None, typer.Option(help="Only logs, traces or metrics.")] = None,
+    store: Store = None,
+    since: Since = None,
+    until: Until = None,
+    signal: Signal = None,
     config: ConfigFile = None,
     records: Annotated[bool, typer.Option("--records", help="Count records, too: asks for every object.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: sizes in bytes, `left` in seconds.")] = False,

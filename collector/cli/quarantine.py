@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from collector.cli.blocks import write
 from collector.cli.exits import CommandError
+from collector.cli.options import ConfigFile, configured
 from collector.cli.words import counted
 
 if TYPE_CHECKING:
@@ -28,10 +29,6 @@ Examples:
 )
 
 EVERY = -1  # as a limit, in SQLite's words
-
-ConfigFile: TypeAlias = Annotated[
-    Path | None, typer.Option("--config", help="The gate's configuration file; none: the embedded default.")
-]
 
 
 @app.command(
@@ -117,11 +114,10 @@ def release(
 
 @contextmanager
 def _opened(path: Path | None) -> "Iterator[Quarantine]":
-    from collector.config import embedded, load
     from collector.quarantine import Quarantine, QuarantineError
     from collector.spool import SpoolError, SpoolRefused
 
-    config = load(path) if path else embedded(["-"])
+    config = configured(path)
     try:
         quarantine = Quarantine.open(config.spool.directory, config.quarantine_key_file)
         try:

@@ -13,6 +13,7 @@ import typer
 
 from collector.cli.blocks import write
 from collector.cli.exits import CommandError
+from collector.cli.options import Signal, Since, Store, Until
 from collector.cli.resuming import Resumable
 from collector.cli.wanted import Wanted
 
@@ -40,20 +41,16 @@ whole is told on stderr, the rest is written, and the command ends with 1.
 
 
 def read(
-    store: Annotated[
-        str | None, typer.Argument(help="A path, file:///path or s3://bucket/prefix; none: the embedded default's.")
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From this time on: how long ago (1h, 7d), or RFC 3339, UTC.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before this time.")] = None,
+    store: Store = None,
+    since: Since = None,
+    until: Until = None,
     origin: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=PATTERN", help="A resource attribute, or `source`; may be repeated: all must match."
         ),
     ] = None,
-    signal: Annotated[str | None, typer.Option(help="Only logs, traces or metrics.")] = None,
+    signal: Signal = None,
     key: Annotated[
         list[str] | None,
         typer.Option(

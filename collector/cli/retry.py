@@ -1,12 +1,12 @@
 """`sluicegate retry`: let a destination have once more what it has refused for good."""
 
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from collector.cli.exits import CommandError
+from collector.cli.options import ConfigFile, configured
 from collector.cli.words import counted
 
 EPILOG = """\
@@ -23,15 +23,12 @@ in the same segment again.
 
 def retry(
     exporter: Annotated[str, typer.Argument(metavar="EXPORTER", help="Its name in the configuration.")],
-    config: Annotated[
-        Path | None, typer.Option(help="The gate's configuration file; none: the embedded default.")
-    ] = None,
+    config: ConfigFile = None,
 ) -> None:
     """Let an exporter try again what its destination has refused for good."""
-    from collector.config import embedded, load
     from collector.spool import Ledger, SpoolError, SpoolRefused, put_back
 
-    loaded = load(config) if config else embedded(["-"])
+    loaded = configured(config)
     if exporter not in loaded.exporters:
         raise CommandError(f"{exporter} is not an exporter; there are {', '.join(loaded.exporters)}")
     try:

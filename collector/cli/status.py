@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from collector.cli.exits import CommandError
+from collector.cli.options import ConfigFile, configured
 from collector.cli.words import counted
 
 if TYPE_CHECKING:
@@ -28,16 +28,13 @@ command ends with 1 if the ledger does not balance.
 
 
 def status(
-    config: Annotated[
-        Path | None, typer.Option(help="The gate's configuration file; none: the embedded default.")
-    ] = None,
+    config: ConfigFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object, with bytes and reasons.")] = False,
 ) -> None:
     """Show what the spool holds and what became of everything that was read."""
-    from collector.config import embedded, load
     from collector.spool import Ledger, SpoolError, SpoolRefused
 
-    loaded = load(config) if config else embedded(["-"])
+    loaded = configured(config)
     try:
         with closing(Ledger.open(loaded.spool.directory)) as ledger:
             balances = ledger.balance()

@@ -307,8 +307,7 @@ def _arrived(connection: sqlite3.Connection, segment: str, exporter: str) -> Non
             (origin, exporter, records, size),
         )
     connection.execute(
-        "DELETE FROM delivery WHERE segment = ? AND exporter = ? AND state = 'dropped' "
-        "AND segment NOT IN (SELECT id FROM segment)",
+        "DELETE FROM delivery WHERE segment = ? AND exporter = ? AND state = 'dropped'",
         (segment, exporter),
     )
 
