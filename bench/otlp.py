@@ -18,7 +18,7 @@ from bench.results import show
 from bench.scrub import cpu
 from scrubbers import Scrubber, load_policy
 from scrubbers.otlp import measure
-from scrubbers.otlp.schema import Signal
+from scrubbers.signals import Signal
 
 ROUNDS = 5
 # The corpus is pinned: a change of it changes these, and every figure that was published.

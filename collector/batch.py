@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Signal: TypeAlias = Literal["logs", "traces", "metrics"]
+from exporters.signals import Signal
+
 Format: TypeAlias = Literal["lines", "otlp"]
 Nanoseconds: TypeAlias = int  # since the Unix epoch, UTC
 

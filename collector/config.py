@@ -26,6 +26,7 @@ from exporters.null import NullOptions
 from exporters.objects import default_key_file
 from exporters.otlp.options import OtlpDestination
 from exporters.s3_options import S3Options
+from exporters.signals import SIGNALS, Signal
 from settings import (
     ByteSize,
     Duration,
@@ -83,7 +84,7 @@ class RouteOptions(Settings):
 
     to: Name
     """The retention class."""
-    signal: Literal["logs", "traces", "metrics"] | None = None
+    signal: Signal | None = None
     """Only this signal."""
     source: str | None = None
     """Only from sources whose name fits: `app`, `app-*`."""
@@ -281,7 +282,7 @@ def _signals_nobody_takes(config: Config) -> Iterator[Misfit]:
     """To throw something away has to be said."""
     taken = {signal for exporter in config.exporters.values() for signal in exporter.signals}
     for name, source in config.sources.items():
-        brought = ("logs", "traces", "metrics") if isinstance(source, OtlpOptions) else ("logs",)
+        brought: Sequence[Signal] = SIGNALS if isinstance(source, OtlpOptions) else ("logs",)
         for signal in brought:
             if signal not in taken:
                 yield (

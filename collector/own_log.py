@@ -95,7 +95,7 @@ class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "severity": "WARN" if record.levelno == logging.WARNING else record.levelname,
+            "severity": severity(record),
             "event": getattr(record, "event", record.name),
             "body": record.getMessage(),
         }
@@ -120,6 +120,11 @@ class _Human(logging.Formatter):
 def _plain(value: object) -> str:
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
     return repr(text) if " " in text or not text.isprintable() else text
+
+
+def severity(record: logging.LogRecord) -> str:
+    """The level's name, as the OpenTelemetry log data model has it."""
+    return "WARN" if record.levelno == logging.WARNING else record.levelname
 
 
 def where(record: logging.LogRecord) -> str:

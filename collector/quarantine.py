@@ -26,10 +26,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from collector.batch import Batch, Format, Nanoseconds, Signal
+from collector.batch import Batch, Format, Nanoseconds
 from collector.spool import Ledger, SealedRecord, SpoolFull
 from exporters.otlp_records import picked
 from exporters.requests import NotOtlp
+from exporters.signals import Signal
 
 KEY_BYTES = 32
 NONCE_BYTES = 12

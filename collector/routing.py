@@ -8,10 +8,11 @@ from typing import get_args
 
 import msgspec
 
-from collector.batch import Origin, Signal
+from collector.batch import Origin
 from collector.config import RetentionOptions, RouteOptions
 from collector.levels import Level, level_of
 from exporters.chunk import ChunkHeader
+from exporters.signals import Signal
 
 _MOST_ORIGINS = 4096
 _LEVELS: tuple[Level | None, ...] = (*get_args(Level), None)

@@ -15,13 +15,14 @@ import msgspec
 import orjson
 
 from collector import events, own_log
-from collector.batch import HOUR, LATEST, Batch, Nanoseconds, Origin, Signal, count_lines
+from collector.batch import HOUR, LATEST, Batch, Nanoseconds, Origin, count_lines
 from collector.quarantine import by_reason, part, records_of
 from collector.record import envelope
 from collector.routing import Classes, Part
 from collector.spool import Count
 from exporters.chunk import MAX_STORED_BYTES, ChunkHeader
 from exporters.requests import NotOtlp, framed
+from exporters.signals import Signal
 from scrubbers import Quarantined, Scrubbed
 
 MOST_ORIGINS = 4096

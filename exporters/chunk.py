@@ -22,6 +22,8 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 import zstandard
 
+from exporters.signals import Signal
+
 VERSION = 1
 MAX_HEADER_BYTES = 1 << 20
 MAX_STORED_BYTES = 64 << 20  # decompressed; far above a batch's target, low enough that no input exhausts memory
@@ -67,7 +69,7 @@ class ChunkPosition(msgspec.Struct, frozen=True, array_like=True):
 class ChunkHeader(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a chunk without decompressing it. Holds no record contents; `resource` is scrubbed."""
 
-    signal: Literal["logs", "traces", "metrics"]
+    signal: Signal
     format: Literal["lines", "otlp", "otlp_json"]  # of the last only in stores, see `as_json.py`
     source: str
     records: _Count

@@ -4,10 +4,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from exporters.signals import SIGNALS, Signal
 from settings import Settings
-
-Signal: TypeAlias = Literal["logs", "traces", "metrics"]
-
 
 OtlpFormat: TypeAlias = Literal["proto", "json"]
 
@@ -15,7 +13,7 @@ OtlpFormat: TypeAlias = Literal["proto", "json"]
 class DestinationOptions(Settings):
     """Which signals go there."""
 
-    signals: Annotated[tuple[Signal, ...], Field(min_length=1)] = ("logs", "traces", "metrics")
+    signals: Annotated[tuple[Signal, ...], Field(min_length=1)] = SIGNALS
     """The signals it is sent; others are counted as dropped, `excluded`, on the way to it.
     Default: all of them."""
 

@@ -17,8 +17,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from exporters.otlp_records import Signal, parse
+from exporters.otlp_records import parse
 from exporters.requests import NotOtlp
+from exporters.signals import Signal
 
 _IDS = frozenset(("trace_id", "span_id", "parent_span_id"))
 _JSON_IDS = _IDS | {"traceId", "spanId", "parentSpanId"}  # the parser takes either kind of name

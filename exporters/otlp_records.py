@@ -6,14 +6,14 @@ reading back. Unknown fields survive.
 
 from collections.abc import Callable, Hashable, Iterator
 from functools import cache
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
 from exporters.requests import NotOtlp
+from exporters.signals import Signal
 
-Signal: TypeAlias = Literal["logs", "traces", "metrics"]
 K = TypeVar("K", bound=Hashable)
 
 _POINTS = "data_points"  # stands below the one that is set of a metric's kinds

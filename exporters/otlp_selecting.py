@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from exporters.otlp_records import Signal, picked, record_time
+from exporters.otlp_records import picked, record_time
 from exporters.requests import framed, requests
+from exporters.signals import Signal
 
 
 def selected(signal: Signal, stored: bytes, since: int | None, until: int | None, resource: Mapping[str, str]) -> bytes:

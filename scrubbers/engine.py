@@ -11,12 +11,12 @@ from scrubbers.locate import Locator
 from scrubbers.matching import Unscrubbable
 from scrubbers.otlp.request import Part, scrub
 from scrubbers.otlp.resources import resources
-from scrubbers.otlp.schema import Signal
 from scrubbers.outcome import Quarantined, Scrubbed
 from scrubbers.plan import Plan, Rule
 from scrubbers.policy import Policy
 from scrubbers.reference import Reference
 from scrubbers.scopes import Apart, Scopes, halves
+from scrubbers.signals import Signal
 from scrubbers.splice import Finding, splice
 
 _MAX_TEXT = 64 * 1024  # of a resource attribute

@@ -14,6 +14,7 @@ from scrubbers.emission import LEAST, emit
 from scrubbers.keyring import EncryptionKey, HashKey
 from scrubbers.matching import compiled
 from scrubbers.paths import can_be_found
+from scrubbers.signals import Signal
 from scrubbers.truncation import BY_DETECTOR, To
 from settings import Settings, refuse
 
@@ -119,7 +120,7 @@ OneOrMany = Annotated[
 class Scope(Settings):
     """Where a rule applies: where all that is said here holds. `*` stands for any run of characters."""
 
-    signals: tuple[Literal["logs", "traces", "metrics"], ...] = ()
+    signals: tuple[Signal, ...] = ()
     """Signals; none: all."""
     sources: tuple[str, ...] = ()
     """Names of sources in the configuration; none: all."""

@@ -152,9 +152,10 @@ def _told(before: list[str], reader: "Reader") -> str:
 def query_of(since: str | None, until: str | None, origin: list[str], signal: str | None, form: str | None) -> "Query":
     """What the options ask for."""
     from exporters.reading import Query
+    from exporters.signals import SIGNALS
 
-    if signal not in {None, "logs", "traces", "metrics"}:
-        raise typer.BadParameter("write one of logs, traces, metrics", param_hint="--signal")
+    if signal not in {None, *SIGNALS}:
+        raise typer.BadParameter(f"write one of {', '.join(SIGNALS)}", param_hint="--signal")
     resource = {}
     for text in origin:
         name, separator, pattern = text.partition("=")

@@ -33,7 +33,7 @@ class ToOtlp(logging.Handler):
         self._logger.emit(
             timestamp=int(record.created * 1e9),
             severity_number=_SEVERITIES.get(record.levelno, SeverityNumber.UNSPECIFIED),
-            severity_text="WARN" if record.levelno == logging.WARNING else record.levelname,
+            severity_text=own_log.severity(record),
             body=record.getMessage(),
             attributes=attributes,
             event_name=name,

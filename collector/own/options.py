@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from exporters.options import Signal
 from exporters.otlp.options import OtlpClientOptions
+from exporters.signals import SIGNALS, Signal
 from settings import Duration
 
 
@@ -24,7 +24,7 @@ class OwnOtlpOptions(OtlpClientOptions):
     """How it is spoken. Default: `OTEL_EXPORTER_OTLP_PROTOCOL`, else gRPC."""
     compression: Literal["gzip", "none"] | None = None
     """Default: `OTEL_EXPORTER_OTLP_COMPRESSION`, else none."""
-    signals: Annotated[tuple[Signal, ...], Field(min_length=1)] = ("logs", "traces", "metrics")
+    signals: Annotated[tuple[Signal, ...], Field(min_length=1)] = SIGNALS
     """What is sent. Default: all of it."""
     sample: Annotated[float, Field(ge=0, le=1)] | None = None
     """The share of the gate's own work that is told in spans. Default: as `OTEL_TRACES_SAMPLER` says, else 0.01."""

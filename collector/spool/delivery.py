@@ -11,8 +11,7 @@ from collector.spool.ledger import Amount, Ledger, SegmentRow
 from collector.spool.lock import Lock
 from collector.spool.segments import DIRECTORY
 from exporters.segment import Segment
-
-EVERY_SIGNAL = ("logs", "traces", "metrics")
+from exporters.signals import SIGNALS
 
 
 @dataclass(slots=True, frozen=True)
@@ -180,7 +179,7 @@ def configure(
         connection.execute(
             "INSERT INTO destination VALUES (?, 1, ?) "
             "ON CONFLICT DO UPDATE SET configured = 1, signals = excluded.signals",
-            (name, " ".join(signals.get(name, EVERY_SIGNAL))),
+            (name, " ".join(signals.get(name, SIGNALS))),
         )
 
 

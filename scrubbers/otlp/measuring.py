@@ -14,8 +14,9 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from scrubbers.otlp.schema import REQUESTS, Kind, Message, Signal
+from scrubbers.otlp.schema import REQUESTS, Kind, Message
 from scrubbers.otlp.wire import Malformed
+from scrubbers.signals import Signal
 
 MAX_BYTES = 64 << 20  # of a request
 

@@ -6,11 +6,8 @@ Only fields of bytes (wire type 2) are named; all others are numbers of no one, 
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal, TypeAlias
 
 from scrubbers.otlp.wire import BYTES
-
-Signal: TypeAlias = Literal["logs", "traces", "metrics"]
 
 
 class Kind(IntEnum):

@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from scrubbers.encodings import decode
 from scrubbers.engine import Scrubber
 from scrubbers.policy_file import PRESETS
+from scrubbers.signals import Signal
 from settings import Node, Problem, Settings, SettingsError, read, refuse, validate
 
 _MARK = ".test"
@@ -23,7 +24,7 @@ class Case(Settings):
 
     given: str = Field(description="The record, as the application writes it.")
     name: str | None = Field(None, description="What the case shows, in words.")
-    signal: Literal["logs", "traces", "metrics"] = Field("logs", description="The signal that the record is of.")
+    signal: Signal = Field("logs", description="The signal that the record is of.")
     source: str | None = Field(
         None, description="The source that it comes from; not given: a scope that asks for one holds."
     )

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.batch import Origin, Signal
+from collector.batch import Origin
 from collector.config import RetentionOptions
 from collector.levels import Level, level_of
 from collector.routing import Routes
 from exporters.chunk import ChunkHeader
+from exporters.signals import Signal
 
 NOON = 1_795_521_600_000_000_000  # ns
 

@@ -3,10 +3,10 @@
 Behind the door everything has one form, so that what is scrubbed, stored and sent on does not depend on how it came.
 """
 
-from collector.batch import Signal
 from collector.sources.otlp.refusals import Garbage
 from exporters.otlp_json import serialised
 from exporters.requests import NotOtlp
+from exporters.signals import Signal
 
 
 def from_json(signal: Signal, body: bytes) -> bytes:

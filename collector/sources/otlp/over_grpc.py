@@ -10,7 +10,6 @@ from typing import Any
 
 import grpc
 
-from collector.batch import Signal
 from collector.process import StartError
 from collector.sources.otlp.door import Door
 from collector.sources.otlp.inflating import inflate_grpc
@@ -18,6 +17,7 @@ from collector.sources.otlp.options import GrpcOptions, TlsOptions
 from collector.sources.otlp.receiving import Request
 from collector.sources.otlp.refusals import Garbage, Refusal, TooSlow
 from collector.sources.otlp.responses import code, failure, success
+from exporters.signals import Signal
 
 SERVICES: dict[Signal, str] = {
     "logs": "opentelemetry.proto.collector.logs.v1.LogsService",

@@ -11,7 +11,6 @@ from google.protobuf.message import Message
 
 from collector import events
 from collector.address import host_and_port
-from collector.batch import Signal
 from collector.process import StartError
 from collector.sources.otlp.door import Door
 from collector.sources.otlp.inflating import inflater
@@ -29,6 +28,7 @@ from collector.sources.otlp.refusals import (
     Unauthenticated,
 )
 from collector.sources.otlp.responses import as_json, failure, success
+from exporters.signals import Signal
 
 PATHS: dict[str, Signal] = {"/v1/logs": "logs", "/v1/traces": "traces", "/v1/metrics": "metrics"}
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collector.batch import HOUR, LATEST, Batch, Nanoseconds, Origin, Signal
+from collector.batch import HOUR, LATEST, Batch, Nanoseconds, Origin
 from collector.sources.otlp.refusals import Busy, Full, Garbage
 from collector.sources.source import Refused, Submit
 from exporters.otlp_records import parted, record_time
 from exporters.requests import NotOtlp
+from exporters.signals import Signal
 from scrubbers.otlp import Malformed, measure
 
 DURABLE_SECONDS = 5.0  # clients wait ten by default: they are to hear that it takes long, not to give up

@@ -13,8 +13,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from collector.batch import Signal
 from collector.sources.otlp.refusals import Garbage, Refusal
+from exporters.signals import Signal
 
 _RESPONSES: dict[Signal, type[Message]] = {
     "logs": ExportLogsServiceResponse,

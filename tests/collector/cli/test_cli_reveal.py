@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import COMMAND, Run
+
+from tests.collector.cli.conftest import COMMAND, Run
 
 KEY, OTHER = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 POLICY = """\
